@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""cocotb benches for the chip and the FPGA."""
