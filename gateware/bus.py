@@ -4,8 +4,7 @@
 from amaranth.hdl import signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
-
-from .config import Config
+from macropix.gateware.config import Config
 
 __all__ = ["READ_LATENCY", "PacketBytes", "WindowPort", "pixel_layout"]
 
@@ -38,8 +37,8 @@ class WindowPort(wiring.Signature):
     """A memory window on the register bus, seen from the bus's master (FPGA clock domain).
 
     ``address`` counts words from the window's base. A ``write`` pulse stores ``write_data``; ``read_data`` holds the word
-    `READ_LATENCY` clocks behind a ``read`` pulse, with ``address`` held meanwhile. The master pulses only while it owns the bus: no exposure
-    is under way then, so a memory may lend the bus its one read port.
+    `READ_LATENCY` clocks behind a ``read`` pulse, with ``address`` held meanwhile. The master pulses only while it owns the
+    bus: no exposure is under way then, so a memory may lend the bus its one read port.
     """
 
     def __init__(self):

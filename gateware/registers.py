@@ -17,9 +17,8 @@ import enum
 
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
-
-from .config import Config
-from .wire import CRC16, LaneTest, Mode, Read, Scene, Tap, ThresholdMode
+from macropix.gateware.config import Config, Form, Link
+from macropix.gateware.wire import CRC16, LaneTest, Mode, Read, Scene, Tap, ThresholdMode
 
 __all__ = [
     "BIAS",
@@ -292,8 +291,6 @@ def by_name(name: str) -> Register:
 
 def features(config: Config) -> Feature:
     """What `config` builds in."""
-    from .config import Form, Link
-
     return (
         (Feature.RESPONSE_TABLE if config.response_table else Feature(0))
         | (Feature.PEDESTAL_MAP if config.pedestal_map else Feature(0))
