@@ -34,10 +34,12 @@ def register_page() -> str:
     lines = [
         "# Registers",
         "",
-        f"Register map of protocol {wire.PROTOCOL_MAJOR}.{wire.PROTOCOL_MINOR}, made by `make docs` from `gateware/registers.py`; do not edit.",
+        f"Register map of protocol {wire.PROTOCOL_MAJOR}.{wire.PROTOCOL_MINOR}, made by `make docs` from",
+        "`gateware/registers.py`; do not edit.",
         "",
-        "Addresses count 16-bit words; a wider register takes consecutive words, least significant first. A register marked *latched* affects a",
-        "frame: it is taken over at the start of an exposure, together with all others, and counts into the tag.",
+        "Addresses count 16-bit words; a wider register takes consecutive words, least significant first. A register",
+        "marked *latched* affects a frame: it is taken over at the start of an exposure, together with all others, and",
+        "counts into the tag.",
         "",
         "## Status (read only; the payload of a status packet is this block)",
         "",
@@ -53,9 +55,8 @@ def register_page() -> str:
         "|---|---|---|---|---|",
     ]
     for window in registers.WINDOWS.values():
-        lines.append(
-            f"| 0x{window.base:04X} | `{window.name}` | {window.depth(config)} | {window.width}{' signed' if window.signed else ''} | {window.doc} |"
-        )
+        bits = f"{window.width}{' signed' if window.signed else ''}"
+        lines.append(f"| 0x{window.base:04X} | `{window.name}` | {window.depth(config)} | {bits} | {window.doc} |")
     return "\n".join(lines) + "\n"
 
 
