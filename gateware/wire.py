@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportGeneralTypeIssues=false
 """What crosses a wire: packets, their fields, codes and checks. Pure descriptions, nothing is elaborated here.
 
     host ── Command (+ words) ──► device          device ── Header + payload + CRC-32 ──► host

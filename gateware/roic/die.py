@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The die: all of it.
+
+settings, descriptor, start ─► chain ─ pixels ─► encoder ─ slices ─► serializer ═► lane
+scene, pedestal windows ───────┘
+"""
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from macropix.gateware.bus import WindowPort, counts_layout
+from macropix.gateware.config import Config
+from macropix.gateware.registers import settings_layout
+from macropix.gateware.roic.chain import Chain, saturation_layout
+from macropix.gateware.roic.encode.encoder import Encoder
+from macropix.gateware.roic.serializer import Serializer
+from macropix.gateware.wire import Descriptor, LaneTest
+
+__all__ = ["Die"]
+
+
+class Die(wiring.Component):
+    """One exposure for each `start`, sent as slices on the lane.
+
+    **Latency, throughput**: those of `Chain`, `Encoder` and `Serializer` in turn. **Backpressure**: a slice on the lane that is not
+    through yet keeps the encoder, and that keeps the raster, between slices; nothing is lost.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    settings : In(settings_layout), descriptor : In(wire.Descriptor)
+        Steady from `start` to `finished`.
+    start : In(1), finished : Out(1)
+        Pulses: an exposure begins; its last pixel is through the chain.
+    clear : In(1)
+        Pulse, while idle: counts and slice number to 0.
+    lane_test : In(LaneTest)
+        Sent instead of slices.
+    scene, pedestal : In(WindowPort)
+        Used only between exposures.
+    lane : Out(lane_bits)
+        Bit 0 first in time.
+    idle : Out(1)
+        Encoder and serializer hold nothing.
+    counts : Out(counts_layout)
+        Since `clear`.
+    """
+
+    def __init__(self, config: Config):
+        self._config = config
+        super().__init__(
+            {
+                "settings": In(settings_layout(config)),
+                "descriptor": In(Descriptor),
+                "start": In(1),
+                "clear": In(1),
+                "lane_test": In(LaneTest),
+                "scene": In(WindowPort()),
+                "pedestal": In(WindowPort()),
+                "lane": Out(config.lane_bits),
+                "finished": Out(1),
+                "idle": Out(1),
+                "counts": Out(counts_layout),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.chain = chain = Chain(self._config)
+        m.submodules.encoder = encoder = Encoder(self._config)
+        m.submodules.serializer = serializer = Serializer(self._config)
+        wiring.connect(m, wiring.flipped(self.scene), chain.scene)
+        wiring.connect(m, wiring.flipped(self.pedestal), chain.pedestal)
+        wiring.connect(m, chain.pixels, encoder.pixels)
+        wiring.connect(m, encoder.o, serializer.i)
+        for part in (chain, encoder):
+            m.d.comb += [part.settings.eq(self.settings), part.descriptor.eq(self.descriptor), part.clear.eq(self.clear)]
+        m.d.comb += [
+            chain.start.eq(self.start),
+            serializer.test.eq(self.lane_test),
+            self.lane.eq(serializer.lane),
+            self.finished.eq(chain.finished),
+            self.idle.eq(encoder.idle & serializer.idle),
+            self.counts.produced.eq(encoder.produced),
+        ]
+        m.d.comb += [self.counts[name].eq(chain.counts[name]) for name, _ in saturation_layout]
+        return m

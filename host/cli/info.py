@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""stub"""
+
+EXAMPLES = ""
+
+
+def info() -> int:
+    """Stub."""
+    return 0

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Packets to the device, and the head of its answers, as `wire.Command` and `wire.Reply` lay them out."""
+
+import binascii
+import struct
+import zlib
+from collections.abc import Sequence
+
+from macropix.gateware.wire import COMMAND_BYTES, DOWN_SYNC, REPLY_BYTES, Command, Op, Reply
+from macropix.host.decode.layout import fields, pack, unpack
+
+__all__ = ["Request", "command", "unpack_reply"]
+
+#: operation, address, words of a WRITE, number of words of a READ
+Request = tuple[Op, int, Sequence[int], int]
+
+_COMMAND, _REPLY = fields(Command), fields(Reply)
+
+
+def command(op: Op, sequence: int, epoch: int, address: int = 0, words: Sequence[int] = (), count: int | None = None) -> bytes:
+    """One packet to the device. `count` is the number of words of a READ."""
+    values = {
+        "sync": DOWN_SYNC,
+        "op": int(op.value),
+        "sequence": sequence,
+        "epoch": epoch,
+        "address": address,
+        "words": len(words) if count is None else count,
+        "crc": 0,
+    }
+    head = pack(_COMMAND, COMMAND_BYTES, values)[:-2]
+    head += struct.pack("<H", binascii.crc_hqx(head, 0xFFFF))
+    body = head + struct.pack(f"<{len(words)}H", *words)
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def unpack_reply(payload: bytes) -> dict[str, int]:
+    """Every field of a reply's head."""
+    return unpack(_REPLY, payload[:REPLY_BYTES])

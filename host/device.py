@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A claimed device: its registers, memories and frames.
+
+open ─► claim ─► check version ─► read what it holds ─► Device
+Device ─► load_scene, load_kernel, registers … ─► capture ─► Frame, Frame, …
+"""
+
+import contextlib
+import random
+import secrets
+import time
+import types
+from collections.abc import Iterator
+
+from macropix.gateware.config import Config
+from macropix.gateware.wire import Op
+from macropix.host.errors import DataLostError, DeviceError, UserError
+from macropix.host.frame import Frame
+from macropix.host.ledger import Ledger
+from macropix.host.link import Link
+from macropix.host.memory import Memory
+from macropix.host.status import Status
+from macropix.host.transport.base import Transport
+
+__all__ = ["Device"]
+
+
+class Device(Memory):
+    """A device behind any transport. Use it as a context manager: whatever happens, it is stopped and let go.
+
+    Parameters
+    ----------
+    transport : Transport
+        An open one, which the device closes.
+    timeout : float
+        Seconds that an answer, or the next sign of life of a capture, may take.
+    seed : int or None
+        Where the epochs come from: the same seed claims with the same epochs. None: at random.
+
+    Attributes
+    ----------
+    info : Status
+        The status registers when it was opened: versions, sizes, features.
+    geometry : Geometry
+        Rows, columns, ring, macro-pixel; `geometry.shape(read)` is the shape of a frame.
+    registers : Registers
+        By attribute or name; every write is verified.
+    mirror : Mirror
+        What the host knows to be in the device.
+    scene : uint16 array or None
+        What `load_scene` loaded last.
+
+    Raises
+    ------
+    DeviceError
+        If it doesn't answer, or speaks a newer major version of the protocol.
+    """
+
+    def __init__(self, transport: Transport, *, timeout: float = 10.0, seed: int | None = None):
+        if not timeout > 0:
+            raise UserError(f"the timeout must be above 0 s, not {timeout}")
+        link = Link(transport, timeout)
+        self.link = link
+        self.timeout = timeout
+        self.seed = seed
+        self._nonces = random.Random(seed) if seed is not None else secrets.SystemRandom()
+        self._closed = False
+        self._seen = 0
+        try:
+            info = self._claim()
+            link.assembler.geometry = info.geometry
+            super().__init__(link, info)
+        except BaseException:
+            link.close()
+            raise
+
+    # ---- who and what ---------------------------------------------------------------------------------------
+
+    @property
+    def transport(self) -> Transport:
+        """What carries the bytes."""
+        return self.link.transport
+
+    @property
+    def url(self) -> str:
+        """The URL it was opened by."""
+        return self.transport.name
+
+    @property
+    def config(self) -> Config | None:
+        """The configuration it was built from, where the backend knows."""
+        return self.transport.config
+
+    @property
+    def epoch(self) -> int:
+        """The claim's nonce."""
+        return self.link.epoch
+
+    def claim(self) -> Status:
+        """Claims the device anew: ledger, slice numbers and shots start from 0; registers and memories stay."""
+        self._running = False
+        return self._claim()
+
+    def _claim(self) -> Status:
+        epoch = self.link.epoch
+        while epoch in (0, self.link.epoch):
+            epoch = self._nonces.randrange(1, 1 << 16)
+        self.link.claim(epoch)
+        return self.link.ask_status()
+
+    def status(self) -> Status:
+        """A fresh status packet."""
+        return self.link.ask_status()
+
+    def ledger(self) -> Ledger:
+        """What became of every slice since the claim, by a fresh status packet. Exact once the device is idle."""
+        return self.link.ledger(self.status())
+
+    # ---- frames ---------------------------------------------------------------------------------------------
+
+    def start(self, shots: int = 1) -> None:
+        """Starts `shots` shots (0: until stopped). `frames` fetches what they give."""
+        if self._running:
+            raise UserError("a capture is under way: stop it first")
+        if not 0 <= shots < 1 << 32:
+            raise UserError(f"shots must be from 0 to {(1 << 32) - 1}, not {shots}")
+        if self.mirror.value("shots") != shots:
+            self.registers.update(shots=shots)
+        self.link.drop()
+        self.link.assembler.forget()
+        self._know(self.mirror)
+        self.link.run([(Op.START, 0, (), 0)])
+        self._seen = self.link.statuses
+        self._running = True
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames of the capture under way, as they come, until the device is idle. What is lost is missing here, and in the ledger.
+
+        Raises DeviceError if nothing comes for `timeout` seconds and the device makes no progress.
+        """
+        done = -1
+        while True:
+            while (frame := self.link.take()) is not None:
+                yield frame
+            if not self._running:
+                return
+            if self._finished():
+                self._running = False
+                continue
+            if self.link.pump(self.timeout):
+                continue
+            status = self.status()
+            if status.idle:
+                self._running = False
+            elif status.frames_done == done and not self.link.frames:
+                raise DeviceError(
+                    f"no frame from {self.url} within {self.timeout:g} s: waited for the one behind {status.frames_done} exposed, "
+                    f"state {status.state!r}"
+                )
+            done = status.frames_done
+
+    def _finished(self) -> bool:
+        status = self.link.status
+        return self.link.statuses > self._seen and status is not None and status.idle
+
+    def capture(self, shots: int = 1) -> Iterator[Frame]:
+        """Starts `shots` shots (0: until stopped) and gives their frames. Leaving the loop early stops the device."""
+        self.start(shots)
+        try:
+            yield from self.frames()
+        finally:
+            if self._running and not self._closed:
+                self.stop()
+
+    def snap(self) -> Frame:
+        """One shot, its first frame. Raises DataLostError if that didn't come whole."""
+        frames = list(self.capture(1))
+        if not frames:
+            self.ledger().check()
+            raise DataLostError("the frame did not arrive")
+        return frames[0]
+
+    def stop(self) -> None:
+        """Stops behind the frame under way, and waits until the device is idle. Frames that still come wait for `frames`."""
+        self.link.run([(Op.STOP, 0, (), 0)])
+        deadline = time.monotonic() + self.timeout
+        while not (status := self.status()).idle:
+            if time.monotonic() >= deadline:
+                raise DeviceError(f"{self.url} did not stop within {self.timeout:g} s: waited for it to be idle, state {status.state!r}")
+            self.link.pump(0.01)
+        self._running = False
+
+    def close(self) -> None:
+        """Stops a capture under way, and lets the device go. Any number of times."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._running:
+                with contextlib.suppress(DeviceError):
+                    self.link.timeout = min(self.link.timeout, 1.0)
+                    self.link.run([(Op.STOP, 0, (), 0)])
+        finally:
+            self.link.close()
+
+    def __enter__(self) -> "Device":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: types.TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Device {self.url}, {self.geometry.rows} × {self.geometry.cols}, epoch {self.epoch}>"

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""DICOM: the stored values of one frame, with what the file says of their bits, sign and polarity."""
+
+import io
+
+import numpy as np
+import pydicom
+import pydicom.pixels
+
+from macropix.host.errors import UserError
+from macropix.host.picture.bitmap import pages_refused
+from macropix.host.picture.samples import Samples
+
+__all__ = ["read_dicom"]
+
+
+def read_dicom(data: bytes, page: int | None) -> Samples:
+    """The samples of a DICOM file's content."""
+    file = pydicom.dcmread(io.BytesIO(data))
+    kind = str(file.get("PhotometricInterpretation", ""))
+    if "PixelData" not in file and "FloatPixelData" not in file and "DoubleFloatPixelData" not in file:
+        raise UserError("the DICOM file holds no picture", expected="pixel data", found=str(file.get("SOPClassUID", "none")))
+    frames = int(file.get("NumberOfFrames") or 1)
+    rules = ["page"] if pages_refused(frames, page) else []
+    real = "PixelData" not in file
+    bits = int(file.get("BitsAllocated", 0)) if real else int(file.get("BitsStored", 0))
+    if not real and not 8 <= bits <= 16:
+        raise UserError("the picture's samples cannot be used", expected="8 to 16 bits", found=f"{bits} bits")
+    values = pydicom.pixels.pixel_array(file, index=(page or 1) - 1 if frames > 1 else None, raw=False)
+    syntax = file.file_meta.TransferSyntaxUID
+    if not syntax.is_little_endian:
+        rules.append("big-endian")
+    signed = bool(file.get("PixelRepresentation", 0)) and not real
+    facts: dict[str, object] = {"transfer_syntax": str(syntax.name), "photometric": kind}
+    if kind == "PALETTE COLOR":
+        values = pydicom.pixels.apply_color_lut(values, file)
+        rules.append("palette")
+        bits, signed = (16 if values.dtype.itemsize == 2 else 8), False
+    elif kind in ("MONOCHROME1", "MONOCHROME2"):
+        rules += _modality(file, facts)
+        if not real:
+            values = _stored_bits(values, bits, signed)
+    elif values.ndim != 3 or values.shape[2] != 3:
+        raise UserError(f"DICOM of kind {kind or 'none'} has no rule", expected="MONOCHROME1, MONOCHROME2, PALETTE COLOR, RGB or YBR")
+    negative = "dicom-negative-slope" in rules
+    return Samples(np.asarray(values), bits, white_is_zero=(kind == "MONOCHROME1") != negative, rules=rules, facts=facts)
+
+
+def _stored_bits(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
+    """Bits above the stored ones (overlays, in old files) are not samples."""
+    low = values.astype(np.int64) & ((1 << bits) - 1)
+    if not signed:
+        return low.astype(np.uint16)
+    return (low - ((low >> (bits - 1)) << bits)).astype(np.int32)
+
+
+def _modality(file: pydicom.Dataset, facts: dict[str, object]) -> list[str]:
+    rules = []
+    slope, intercept = float(file.get("RescaleSlope") or 1), float(file.get("RescaleIntercept") or 0)
+    if slope != 1 or intercept != 0:
+        facts |= {"rescale_slope": slope, "rescale_intercept": intercept}
+        rules.append("dicom-rescale-stored")
+        if slope < 0:
+            rules.append("dicom-negative-slope")
+    if "ModalityLUTSequence" in file:
+        rules.append("dicom-modality-lut-stored")
+    if "WindowCenter" in file or "VOILUTSequence" in file:
+        rules.append("dicom-window-unused")
+    return rules

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What stands where in a capture file; docs/file.md says it in words."""
+
+from macropix.gateware.registers import CONTROL
+
+__all__ = ["FORMAT", "FRAME_COLUMNS", "REGISTERS", "VERSION_MAJOR", "VERSION_MINOR"]
+
+#: attribute ``format`` of the root
+FORMAT = "macropix capture"
+#: attribute ``format_version``: a reader refuses a newer major version
+VERSION_MAJOR = 1
+VERSION_MINOR = 0
+
+#: columns of ``frames``, one value a frame
+FRAME_COLUMNS = {
+    "shot": "<u8",
+    "kernel": "u1",
+    "tap": "u1",
+    "time": "<u8",
+    "tag": "<u2",
+    "saturated": "u1",
+    "slices": "<u2",
+    "wire_bytes": "<u4",
+    "settings": "<u4",
+    "host_time": "<f8",
+}
+#: columns of ``settings/registers``: the latched registers, in the order of their addresses
+REGISTERS = tuple(name for name, register in CONTROL.items() if register.frame)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The receiving end of a serial pair, for a bench: bits to symbols to slices, from the golden model's 8b/10b table.
+
+lane bits ──► comma ──► symbols ──► K27.7 bytes K29.7 ──► packets
+"""
+
+from macropix.gateware import wire
+from macropix.sim.golden import lane
+
+__all__ = ["LaneMonitor"]
+
+COMMAS = (0b1111100, 0b0000011)  # 0011111 and 1100000, the first bit lowest
+SHORTEST_IDLE = 4
+
+
+class LaneMonitor:
+    """Strict: from the first comma on every symbol must be one, of the right disparity, and slices lie between idle pairs.
+
+    Attributes
+    ----------
+    packets : list of bytes
+        Slices that came.
+    """
+
+    def __init__(self):
+        self.packets: list[bytes] = []
+        self._bits = 0
+        self._count = 0
+        self._aligned = False
+        self._idles = 0
+        self._slice: bytearray | None = None
+        self._disparity = 0
+        points = [(byte, False) for byte in range(256)] + [(byte, True) for byte in (wire.K_IDLE, wire.K_START, wire.K_END)]
+        self._table = {}
+        for disparity in (-1, 1):
+            for byte, k in points:
+                symbol, after = lane.encode(byte, k, disparity)
+                self._table[disparity, symbol] = (byte, k, after)
+
+    def take(self, bits: int, count: int) -> None:
+        """`count` bits, the lowest first in time."""
+        self._bits |= bits << self._count
+        self._count += count
+        while self._count >= 10:
+            if not self._aligned and self._bits & 0x7F not in COMMAS:
+                self._bits >>= 1
+                self._count -= 1
+                continue
+            self._aligned = True
+            self._symbol(self._bits & 0x3FF)
+            self._bits >>= 10
+            self._count -= 10
+
+    def _symbol(self, symbol: int) -> None:
+        if not self._disparity:
+            self._disparity = -1 if (-1, symbol) in self._table else 1
+        found = self._table.get((self._disparity, symbol))
+        assert found is not None, f"{symbol:010b} is no symbol at disparity {self._disparity:+d}"
+        byte, k, self._disparity = found
+        if self._slice is None:
+            if k and byte == wire.K_START:
+                assert self._idles >= SHORTEST_IDLE, f"{self._idles} idle symbols before a slice, not {SHORTEST_IDLE}"
+                self._slice = bytearray()
+                return
+            expected = (0x00, False) if self._idles % 2 else (wire.K_IDLE, True)
+            assert (byte, k) == expected, f"symbol {byte:02x} (k = {k}) between slices, not {expected[0]:02x}"
+            self._idles += 1
+        elif not k:
+            self._slice.append(byte)
+        elif byte == wire.K_END:
+            self.packets.append(bytes(self._slice))
+            self._slice, self._idles = None, 0
+        else:
+            assert byte == wire.K_IDLE, f"control symbol {byte:02x} in a slice"

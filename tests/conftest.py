@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""For every test: which sources are under test, and where compiled gateware is kept."""
+
+import os
+from pathlib import Path
+
+import macropix.gateware
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A mutant's tests must see the mutant: the sources imported are those of the copy."""
+    copy = os.environ.get("MACROPIX_COPY")
+    if copy is not None and not Path(macropix.gateware.__file__).resolve().is_relative_to(Path(copy).resolve()):
+        pytest.exit(f"the tests run in {copy}, but macropix.gateware comes from {macropix.gateware.__file__}", returncode=3)
+
+
+@pytest.fixture(scope="session")
+def images() -> Path:
+    """Real radiographs, which lie beside the checkout and not in it."""
+    folder = Path(__file__).parents[2] / "shared" / "images"
+    if not folder.is_dir():
+        pytest.skip("needs the radiographs of ../shared/images, which are not part of the project")
+    return folder

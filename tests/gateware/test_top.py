@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The whole device in Amaranth's simulator against the golden device: the same commands in, the same packets out.
+
+commands ─┬─► Top ──────────► packets ─┐
+          └─► GoldenDevice ─► packets ─┴─► equal, but for the times in them
+"""
+
+import random
+import zlib
+
+import pytest
+from amaranth.sim import Simulator
+from macropix.gateware.config import Config, Form, Link
+from macropix.gateware.registers import CONTROL, STATUS, State
+from macropix.gateware.top import Top
+from macropix.gateware.wire import HEADER_BYTES, OVERHEAD_BYTES, REPLY_BYTES, Kind, Mode, Op, Read
+from macropix.sim.golden.device import GoldenDevice
+from macropix.sim.golden.packets import command
+
+SMALL = Config(rows=8, cols=8)
+EPOCH = 0x4711
+LAPLACIAN = (-32, -32, -32, -32, 256, -32, -32, -32, -32)
+#: status registers that the golden device can't know
+OWN = ("gateware_hash", "device_time", "code_errors", "disparity_errors", "realigns")
+
+
+class Script:
+    """Commands with running numbers."""
+
+    def __init__(self):
+        self.sequence = 0
+
+    def __call__(self, op, address=0, words=()):
+        self.sequence += 1
+        return command(op, self.sequence, EPOCH, address, words if isinstance(words, int) else [word & 0xFFFF for word in words])
+
+    def write(self, name, value):
+        return self(Op.WRITE, CONTROL[name].address, [value >> 16 * i & 0xFFFF for i in range(CONTROL[name].words)])
+
+
+def packets(stream: bytes) -> list[bytes]:
+    """The stream cut at its lengths; it must consist of packets alone, each right."""
+    out = []
+    while stream:
+        assert stream[0] == 0xA5
+        size = OVERHEAD_BYTES + (int.from_bytes(stream[2:4], "little") & 0xFFF)
+        assert len(stream) >= size
+        assert zlib.crc32(stream[: size - 4]) == int.from_bytes(stream[size - 4 : size], "little")
+        out.append(stream[:size])
+        stream = stream[size:]
+    return out
+
+
+def kind(packet: bytes) -> Kind:
+    return Kind(packet[1] & 3)
+
+
+def register(packet: bytes, name: str) -> int:
+    at = HEADER_BYTES + 2 * STATUS[name].address
+    return int.from_bytes(packet[at : at + 2 * STATUS[name].words], "little")
+
+
+def timeless(packet: bytes) -> bytes:
+    """Without what depends on the clock: times, both CRCs, and the status registers in `OWN`."""
+    text = bytearray(packet[:-4])
+    if kind(packet) is not Kind.DATA or text[1] & 4:
+        text[14:18] = bytes(4)
+    text[18:20] = bytes(2)
+    if kind(packet) is Kind.STATUS:
+        for name in OWN:
+            at = HEADER_BYTES + 2 * STATUS[name].address
+            text[at : at + 2 * STATUS[name].words] = bytes(2 * STATUS[name].words)
+    return bytes(text)
+
+
+def play(config: Config, commands: list[bytes], *, seed: int = 0, clocks: int = 100_000) -> tuple[list[bytes], list[bytes]]:
+    """Packets of gateware and golden device. Each command is sent when the golden device's packets for the ones before have come."""
+    golden, wanted = GoldenDevice(config), []
+    for text in commands:
+        golden.feed(text)
+        answer = b""
+        while more := golden.take():
+            answer += more
+        wanted.append(packets(answer))
+    top = Top(config)
+    simulator = Simulator(top)
+    simulator.add_clock(1e-6)
+    rng = random.Random(seed)
+    got = bytearray()
+
+    async def listen(ctx):
+        while True:
+            ready = rng.random() < 0.9 if seed else 1
+            ctx.set(top.tx.ready, ready)
+            _, _, valid, byte = await ctx.tick().sample(top.tx.valid, top.tx.payload)
+            if valid and ready:
+                got.append(byte)
+
+    async def talk(ctx):
+        size = 0
+        for text, answer in zip(commands, wanted, strict=True):
+            for byte in text:
+                while seed and rng.random() < 0.1:
+                    await ctx.tick()
+                ctx.set(top.rx.payload, byte)
+                ctx.set(top.rx.valid, 1)
+                await ctx.tick().until(top.rx.ready)
+                ctx.set(top.rx.valid, 0)
+            size += sum(map(len, answer))
+            while len(got) < size:
+                await ctx.tick()
+        await ctx.tick().repeat(1_000)
+
+    simulator.add_testbench(listen, background=True)
+    done = []
+
+    async def all_of_it(ctx):
+        await talk(ctx)
+        done.append(True)
+
+    simulator.add_testbench(all_of_it)
+    simulator.run_until(clocks * 1e-6)
+    assert done, f"not finished within {clocks} clocks: {len(got)} bytes of {sum(len(packet) for answer in wanted for packet in answer)}"
+    return packets(bytes(got)), [packet for answer in wanted for packet in answer]
+
+
+def scenario(config: Config, seed: int) -> list[bytes]:
+    """Claim, load a scene and a kernel, read them back, one raw and one edge frame, a sequence."""
+    rng = random.Random(seed)
+    say = Script()
+    scene = [rng.randrange(65536) if rng.random() < 0.5 else 20000 for _ in range(config.pixels)]
+    codes = [LAPLACIAN[i % 9] for i in range(config.subpixels)]
+    return [
+        say(Op.CLAIM),
+        say(Op.WRITE, 0x8000, scene),
+        say(Op.WRITE, 0x1000, codes),
+        say(Op.WRITE, 0x1020, [rng.randrange(-512, 512) for _ in range(config.subpixels)]),
+        say(Op.READ, 0x8000, config.pixels),
+        say(Op.READ, 0x1000, 64),
+        say(Op.READ, 0x0100, 31),
+        say.write("read", Read.SLIDING.value),
+        say(Op.START),
+        say.write("mode", Mode.EDGE.value),
+        say.write("threshold", 300),
+        say(Op.START),
+        say.write("shots", 2),
+        say.write("sequence_length", 2),
+        say.write("sequence", 0o10),
+        say(Op.START),
+        say(Op.STATUS),
+    ]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_frames_are_the_golden_ones(seed):
+    got, wanted = play(SMALL, scenario(SMALL, 5), seed=seed)
+    assert [kind(packet) for packet in got] == [kind(packet) for packet in wanted]
+    assert [timeless(packet) for packet in got] == [timeless(packet) for packet in wanted]
+    data = [packet for packet in got if kind(packet) is Kind.DATA]
+    assert len(data) == 6
+    assert max(map(len, data)) > OVERHEAD_BYTES + 36
+    last = got[-1]
+    assert register(last, "state") == (State.CLAIMED | State.LOCKED)
+    assert register(last, "produced") == register(last, "arrived") == register(last, "sent") == 6
+    assert register(last, "realigns") == 1
+    assert register(last, "code_errors") == register(last, "disparity_errors") == 0

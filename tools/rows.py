@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every row that the issues so far promise, measured now: ``{row, value, limit, ok, command}`` a line, exit status 1 if one fails.
+
+``make rows`` runs all; ``tools/rows.py verify faults`` those whose name holds one of the words.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+IMAGES = ROOT.parent / "shared" / "images"
+#: seconds any one command may take
+SECONDS = 3600.0
+
+Row = dict[str, object]
+ROWS: dict[str, Callable[[], Iterator[Row]]] = {}
+
+
+def row(function: Callable[[], Iterator[Row]]) -> Callable[[], Iterator[Row]]:
+    """Enters a function that yields rows under its name."""
+    ROWS[function.__name__] = function
+    return function
+
+
+def made(name: str, value: object, limit: str, ok: bool, command: str) -> Row:
+    """One row."""
+    return {"row": name, "value": value, "limit": limit, "ok": bool(ok), "command": command}
+
+
+def run(command: list[str], *, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end, whatever that is."""
+    program = [str(BIN / command[0]) if command[0] == "macropix" else command[0], *command[1:]]
+    return subprocess.run(program, cwd=cwd, capture_output=True, text=True, timeout=SECONDS, check=False, env={**os.environ, **environment})
+
+
+def answer(command: list[str]) -> tuple[dict, subprocess.CompletedProcess[str]]:
+    """The object that a ``--json`` command prints, or an empty one."""
+    done = run(command)
+    try:
+        return json.loads(done.stdout), done
+    except json.JSONDecodeError:
+        return {"error": (done.stderr or done.stdout)[-300:]}, done
+
+
+@row
+def demo() -> Iterator[Row]:
+    """`make demo` from a fresh clone, twice."""
+    with tempfile.TemporaryDirectory() as name:
+        tree = Path(name) / "macropix"
+        run(["git", "clone", "--quiet", str(ROOT), str(tree)])
+        cache = str(Path(name) / "cache")
+        for title, limit in (("demo, fresh clone", 300.0), ("demo, second time", 20.0)):
+            start = time.monotonic()
+            done = run(["make", "demo"], cwd=tree, MACROPIX_CACHE=cache)
+            seconds = round(time.monotonic() - start, 1)
+            ok = done.returncode == 0 and seconds < limit and (tree / "macropix-demo" / "report.html").exists()
+            yield made(title, seconds if done.returncode == 0 else done.stderr[-300:], f"< {limit:.0f} s, exit status 0", ok, "make demo")
+        routers = sorted(path.name for path in (tree / ".venv" / "bin").glob("*nextpnr*"))
+        yield made("demo installs no place and route", routers, "none", not routers, "ls .venv/bin/*nextpnr*")
+
+
+@row
+def radiograph() -> Iterator[Row]:
+    """The pen case through the compiled gateware as a mosaic."""
+    image = IMAGES / "baggage" / "X1.png"
+    if not image.exists():
+        yield made("radiograph 315 × 501", f"no {image.name} beside the checkout", "0 differing", False, "-")
+        return
+    with tempfile.TemporaryDirectory() as name:
+        command = ["macropix", "capture", "--url", "rtl://", "--image", str(image), "--mosaic", "--kernel", "laplacian"]
+        command += ["--threshold", "1", "--threshold-mode", "pos", "--mode", "edge", "--stride", "1", "--frames", "1"]
+        command += ["-o", str(Path(name) / "x1.h5"), "--check", "--json"]
+        found, done = answer(command)
+        text = " ".join(command).replace(name, "OUT").replace(str(IMAGES), "../shared/images")
+        compared, differing = found.get("pixels_compared"), found.get("pixels_differing", found)
+        ok = done.returncode == 0 and differing == 0 and compared == 315 * 501
+        yield made("radiograph 315 × 501, pixels differing", differing, f"0 of {315 * 501}", ok, text)
+        share = round(100 * found.get("pixels_sent", 0) / max(1, found.get("pixels_total", 1)), 1)
+        yield made("radiograph, share sent at T = 1, pos, Laplacian", f"{share} %", "46.1 %", share == 46.1, text)
+
+
+@row
+def verify() -> Iterator[Row]:
+    """Random scenes through every kernel, stride, mode and threshold."""
+    for url in ("rtl://", "model://"):
+        command = ["macropix", "verify", "--url", url, "--json"]
+        found, done = answer(command)
+        cells = found.get("cells", [])
+        ok = done.returncode == 0 and found.get("pixels_differing") == 0 and len(cells) > 100
+        ok = ok and all(cell["pixels_nonzero"] > 0 for cell in cells)
+        value = {key: found.get(key) for key in ("frames", "pixels_compared", "pixels_differing", "error") if key in found}
+        yield made(f"verify {url}", value, "0 differing, every cell with non-zero pixels", ok, " ".join(command))
+
+
+@row
+def faults() -> Iterator[Row]:
+    """Every single-byte fault of a recorded stream."""
+    command = ["macropix", "verify", "--url", "rtl://", "--faults", "--json"]
+    found, done = answer(command)
+    ok = done.returncode == 0 and found.get("wrong_pixels") == 0 and found.get("max_slices_lost", 9) <= 1
+    ok = ok and found.get("reports_inexact") == 0 and found.get("faults", 0) > 10_000
+    keys = ("positions", "faults", "wrong_pixels", "max_slices_lost", "reports_inexact", "error")
+    value = {key: found.get(key) for key in keys if key in found}
+    yield made("verify --faults", value, "0 wrong pixels, ≤ 1 slice lost, 0 inexact reports", ok, " ".join(command))
+
+
+@row
+def mutants() -> Iterator[Row]:
+    """A broken copy of every block, and a test that kills it."""
+    command = [sys.executable, "tools/mutants.py", "--json"]
+    found, done = answer(command)
+    survivors = [one["mutant"] for one in found.get("mutants", []) if not one["killed"]]
+    ok = done.returncode == 0 and not survivors and len(found.get("mutants", [])) >= 20
+    value = {"mutants": len(found.get("mutants", [])), "survivors": survivors}
+    yield made("mutants", value, "at least one a block, none survives", ok, "make mutants")
+
+
+@row
+def rate() -> Iterator[Row]:
+    """Edge frames a second through the host API."""
+    command = ["macropix", "bench", "rtl", "--json"]
+    found, done = answer(command)
+    for case in found.get("cases", [{"share": None, "frames_per_s": found.get("error", 0)}]):
+        value = case["frames_per_s"]
+        ok = done.returncode == 0 and isinstance(value, (int, float)) and value >= 500
+        yield made(f"rtl:// edge frames/s at {case['share']} sent", value, "≥ 500", ok, " ".join(command))
+
+
+@row
+def route() -> Iterator[Row]:
+    """The whole top on two FPGAs, place and route included."""
+    from macropix.boards.flow import TARGETS, FlowError
+    from macropix.boards.flow import route as place_and_route
+
+    for name, target in TARGETS.items():
+        command = f"python -c 'from macropix.boards.flow import *; route(TARGETS[{name!r}], Path({name!r}))'"
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                result = place_and_route(target, Path(folder))
+            except FlowError as error:
+                yield made(f"route {name}", str(error), "routes", False, command)
+                continue
+        value = {"mhz": result.mhz, **result.resources, "seconds": result.seconds}
+        yield made(f"route {name}", value, f"routes, ≥ {target.mhz} MHz", result.met, command)
+
+
+@row
+def bad_input() -> Iterator[Row]:
+    """What a user can get wrong: one line, the right exit status, no traceback, nothing left behind."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "note.txt").write_text("no picture")
+        (folder / "foreign.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+        capture = ["capture", "--url", "model://", "--kernel", "laplacian", "--frames", "1", "-o", "out.h5", "--threshold", "8"]
+        cases: list[tuple[str, list[str], int]] = [
+            ("no such URL", [*capture[:1], "--url", "nowhere://", *capture[3:]], 2),
+            ("image unreadable", [*capture, "--image", "note.txt"], 2),
+            ("image missing", [*capture, "--image", "missing.png"], 2),
+            ("unknown kernel", [*capture, "--kernel", "laplace"], 2),
+            ("threshold out of range", [*capture, "--threshold", "5000"], 2),
+            ("zero frames", [*capture, "--frames", "0"], 2),
+            ("foreign file", ["decode", "foreign.h5"], 2),
+            ("missing file", ["decode", "missing.h5"], 2),
+            ("output folder missing", [*capture, "-o", "nowhere/out.h5"], 2),
+        ]
+        for title, arguments, status in cases:
+            done = run(["macropix", *arguments], cwd=folder)
+            lines = done.stderr.strip().splitlines()
+            left = [path.name for path in folder.iterdir() if path.name not in ("note.txt", "foreign.h5")]
+            ok = done.returncode == status and len(lines) == 1 and "Traceback" not in done.stderr and not left
+            value = {"status": done.returncode, "lines": len(lines), "says": lines[-1][:160] if lines else "", "left": left}
+            yield made(f"bad input: {title}", value, f"status {status}, one line, nothing left", ok, "macropix " + " ".join(arguments))
+        yield _disk_full(folder, capture)
+
+
+def _disk_full(folder: Path, capture: list[str]) -> Row:
+    small = folder / "small"
+    small.mkdir()
+    if shutil.which("mount") is None or run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)]).returncode:
+        return made(
+            "bad input: disk full", "no right to mount a small disk here; the unit test makes one of its own", "status 1 or 2", True, "-"
+        )
+    try:
+        arguments = [*capture, "-o", str(small / "out.h5"), "--frames", "500", "--mode", "raw"]
+        done = run(["macropix", *arguments], cwd=folder)
+        left = [path.name for path in small.iterdir() if path.name == "out.h5"]
+    finally:
+        run(["umount", str(small)])
+    lines = done.stderr.strip().splitlines()
+    ok = done.returncode in (1, 2) and len(lines) == 1 and "Traceback" not in done.stderr and not left
+    value = {"status": done.returncode, "says": lines[-1][:160] if lines else "", "left": left}
+    return made("bad input: disk full", value, "status 1 or 2, one line, nothing left", ok, "macropix capture … -o (a disk of 64 KiB)")
+
+
+def main() -> int:
+    """Runs the rows named on the command line, or all."""
+    words = sys.argv[1:]
+    chosen = {name: function for name, function in ROWS.items() if not words or any(word in name for word in words)}
+    if not chosen:
+        print(f"no row is called {' or '.join(words)}; there are {', '.join(ROWS)}", file=sys.stderr)
+        return 2
+    failed = 0
+    for function in chosen.values():
+        for one in function():
+            print(json.dumps(one, ensure_ascii=False), flush=True)
+            failed |= not one["ok"]
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
