@@ -26,10 +26,12 @@ from macropix.host.stream import Stream, record_stream
 
 __all__ = ["Faults", "Outcome", "faults_at", "inject", "judge", "record_stream"]
 
-#: whole values a byte is overwritten with, and that are inserted before it: among them both sync bytes
-OVERWRITES = (0x00, 0xFF, 0xA5, 0xC3)
+#: whole values a byte is overwritten with, and that are inserted before it; 0xA5 may begin a packet
+VALUES = (0x00, 0xA5)
 #: ways to cut the stream into chunks, prepared once
 CUTTINGS = 64
+
+_DATA, _STATUS = int(Kind.DATA.value), int(Kind.STATUS.value)
 
 Progress = Callable[[str, int, int], None]
 
@@ -94,83 +96,92 @@ def faults_at(data: bytes, place: int) -> Iterator[tuple[str, bytes]]:
     head, byte, tail = data[:place], data[place], data[place + 1 :]
     for bit in range(8):
         yield f"flip {bit}", head + bytes([byte ^ 1 << bit]) + tail
-    for value in (*OVERWRITES, byte ^ 0xFF):
+    for value in (*VALUES, byte ^ 0xFF):
         if value != byte:
             yield f"overwrite {value}", head + bytes([value]) + tail
     yield "drop", head + tail
     yield "duplicate", head + bytes([byte, byte]) + tail
-    for value in OVERWRITES:
+    for value in VALUES:
         yield f"insert {value}", head + bytes([value, byte]) + tail
     yield "cut", head
 
 
-def judge(stream: Stream, data: bytes, cuts: list[int], *, ends_at: int | None = None) -> Outcome:
+def judge(stream: Stream, data: bytes, cuts: list[int], *, begin: int = 0, ends_at: int | None = None) -> Outcome:
     """Decodes `data` in chunks cut at `cuts`, and holds what comes against the truth of `stream`.
 
-    `ends_at` is where the stream was cut off, if it was: then exactly the slices before that must come, and the end be reported.
+    Parameters
+    ----------
+    stream : Stream
+    data : bytes
+        The stream with a fault in it.
+    cuts : list of int
+        Where chunks end, ascending.
+    begin : int
+        Byte to begin at, the first of a packet: the hosts have taken everything before it.
+    ends_at : int or None
+        Where the stream was cut off, if it was: then exactly the slices before that must come, and the end be reported.
     """
     decoder = PacketDecoder()
-    hosts = {epoch: _host(stream, epoch) for epoch in stream.epochs}
-    ends: dict[int, Status] = {}
+    hosts = {epoch: _host(stream, epoch, begin) for epoch in stream.epochs}
+    ends: dict[int, bytes] = {}
     seen: set[tuple[int, int, int]] = set()
-    wrong = 0
-
-    def take(packets) -> None:
-        nonlocal wrong
+    wrong, at = 0, begin
+    for cut in (*cuts, None):
+        if cut is not None and not at < cut < len(data):
+            continue
+        packets = decoder.feed(data[at:cut])
+        if cut is None:
+            packets += decoder.finish()
+        at = cut or at
         for packet in packets:
-            if packet.kind == Kind.STATUS.value and packet.epoch in hosts:
-                ends[packet.epoch] = Status.from_payload(packet.payload)
-            elif packet.kind == Kind.DATA.value:
+            if packet.kind == _STATUS:
+                ends[packet.epoch] = packet.payload
+            elif packet.kind == _DATA:
                 for host in hosts.values():
                     if (frame := host.add(packet)) is not None:
                         wrong += _wrong(stream, frame, seen)
-
-    at = 0
-    for cut in (*(cut for cut in cuts if cut < len(data)), len(data)):
-        take(decoder.feed(data[at:cut]))
-        at = cut
-    take(decoder.finish())
-    return _outcome(stream, hosts, ends, decoder, wrong, ends_at)
+    return _outcome(stream, hosts, ends, decoder.statistics.end_missing, wrong, begin, ends_at)
 
 
-def _host(stream: Stream, epoch: int) -> FrameAssembler:
-    """A host that has claimed `epoch` and knows every setting the stream was taken with."""
+def _host(stream: Stream, epoch: int, begin: int) -> FrameAssembler:
+    """A host that has claimed `epoch`, knows every setting the stream was taken with, and has taken all before `begin`."""
     host = FrameAssembler(stream.geometry)
-    host.claim(epoch)
-    for settings in stream.settings:
-        host.know(settings)
+    host.claim(epoch, number=sum(place.data and place.epoch == epoch for place in stream.packets if place.offset < begin))
+    host.known = stream.known
     return host
 
 
 def _wrong(stream: Stream, frame: Frame, seen: set[tuple[int, int, int]]) -> int:
     """Pixels of a delivered frame that are not true. One that was never taken, or comes twice, is wrong altogether."""
-    key = (frame.epoch, frame.shot, frame.kernel)
+    key = (frame.epoch, frame.time & 0xFFFFFFFF, frame.kernel)
     truth = stream.truth.get(key)
     if truth is None or key in seen:
         return frame.pixels
     seen.add(key)
-    if np.array_equal(frame.index, truth.index) and np.array_equal(frame.value, truth.value):
+    if frame.index.tobytes() == truth.index.tobytes() and frame.value.tobytes() == truth.value.tobytes():
         return 0
     own, true = np.zeros(frame.pixels, np.int64), np.zeros(frame.pixels, np.int64)
-    own[frame.index], true[truth.index] = frame.value + (1 << 40), truth.value + (1 << 40)
+    own[frame.index], true[truth.index] = frame.value.astype(np.int64) + (1 << 40), truth.value.astype(np.int64) + (1 << 40)
     return int((own != true).sum())
 
 
 def _outcome(
-    stream: Stream, hosts: dict[int, FrameAssembler], ends: dict[int, Status], decoder: PacketDecoder, wrong: int, ends_at: int | None
+    stream: Stream, hosts: dict[int, FrameAssembler], ends: dict[int, bytes], end_missing: bool, wrong: int, begin: int, ends_at: int | None
 ) -> Outcome:
     lost = told = 0
+    stop = len(stream.data) if ends_at is None else ends_at
     for epoch, host in hosts.items():
         found = host.statistics
         useless = found.undecodable + found.unknown_tag
-        must = sum(1 for offset, size, own, data in stream.packets if data and own == epoch and (ends_at is None or offset + size <= ends_at))
-        lost += must - found.received + useless
-        tail = ends[epoch].sent - found.received - found.missing if epoch in ends and ends[epoch].sent else 0
-        told += found.missing + useless + max(0, tail)
+        own = [place for place in stream.packets if place.data and place.epoch == epoch]
+        before = sum(place.offset < begin for place in own)
+        lost += sum(place.end <= stop for place in own) - before - found.received + useless
+        sent = Status.from_payload(ends[epoch]).sent if epoch in ends else 0
+        told += found.missing + useless + max(0, sent - before - found.received - found.missing)
     exact = lost == told
     if ends_at is not None:
-        whole = ends_at == 0 or any(offset + size == ends_at for offset, size, *_ in stream.packets)
-        exact = exact and lost == 0 and decoder.statistics.end_missing == (not whole)
+        whole = ends_at == begin or any(place.end == ends_at for place in stream.packets)
+        exact = exact and lost == 0 and end_missing == (not whole)
     return Outcome(1, wrong, lost, int(not exact))
 
 
@@ -197,8 +208,8 @@ def _begin(stream: Stream, seed: int) -> None:
 
 
 def _cutting(size: int, chance: random.Random) -> list[int]:
-    """Places to cut at: chunks of a byte or two, of a packet, of many, mixed."""
-    largest, at, cuts = chance.choice((8, 60, 300, 2000)), 0, []
+    """Places to cut at: chunks of a few bytes, of a packet, of many."""
+    largest, at, cuts = chance.choice((10, 60, 60, 300, 300, 300, 2000, 2000)), 0, []
     while (at := at + chance.randint(1, largest)) < size:
         cuts.append(at)
     return cuts
@@ -207,10 +218,18 @@ def _cutting(size: int, chance: random.Random) -> list[int]:
 def _work(places: range) -> tuple[int, Outcome]:
     stream, total = _STATE["stream"], Outcome()
     for place in places:
+        begin = _begin_before(stream, place, place % 3)
         for number, (name, data) in enumerate(faults_at(stream.data, place)):
             cuts = _STATE["cuttings"][(place * 31 + number) % CUTTINGS]
-            found = judge(stream, data, cuts, ends_at=place if name == "cut" else None)
+            found = judge(stream, data, cuts, begin=begin, ends_at=place if name == "cut" else None)
             if found.wrong_pixels or found.max_slices_lost > 1 or found.reports_inexact:
                 found.first = f"{name} at byte {place}"
             total.add(found)
     return len(places), total
+
+
+def _begin_before(stream: Stream, place: int, packets: int) -> int:
+    """Where to begin for a fault at byte `place`: `packets` or more before the one it hits. What is before that reaches the decoder whole
+    and leaves it at rest, fault or not."""
+    before = [one.offset for one in stream.packets if one.offset <= place and not one.open]
+    return before[max(0, len(before) - 1 - packets)]

@@ -118,6 +118,8 @@ class Link:
             self.status = Status.from_payload(packet.payload)
             self.statuses += 1
             self.assembler.note_time(self.status.device_time)
+            if self.status.idle:
+                self.assembler.finish()
         elif packet.length >= REPLY_BYTES:
             self._replies.append((unpack_reply(packet.payload), packet.payload[REPLY_BYTES:]))
 

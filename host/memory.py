@@ -153,8 +153,11 @@ class Memory:
         """Loads the response table: (w, dark) of bias code b at place b & 1023. None: as after reset (w = b; dark = 0)."""
         self._need(Feature.RESPONSE_TABLE, "response table")
         default = default_response()
-        for window, table, reset, low in ((WEIGHT, weights, default[0], 512), (DARK, darks, default[1], 2048)):
-            words = _integers(f"the {window.name} table", reset if table is None else table, (1024,), -low, low - 1)
+        tables = [
+            (window, _integers(f"the {window.name} table", reset if table is None else table, (1024,), -low, low - 1))
+            for window, table, reset, low in ((WEIGHT, weights, default[0], 512), (DARK, darks, default[1], 2048))
+        ]
+        for window, words in tables:
             self._write_window(window, 0, words)
 
     def load_pedestal(self, pedestal: Any = None, mask: Any = None) -> None:

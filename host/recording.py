@@ -67,6 +67,8 @@ class Recording:
         while chunk := self.transport.read(0):
             yield from self._take(self.decoder.feed(chunk))
         yield from self._take(self.decoder.finish())
+        if self._assembler is not None:
+            self._assembler.finish()
 
     def capture(self, shots: int = 0) -> Iterator[Frame]:
         """The frames of the first `shots` shots; 0: all."""

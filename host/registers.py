@@ -37,6 +37,7 @@ def to_integer(register: Register, value: Any) -> int:
             for member in kind:
                 if member.name == value.upper():
                     return int(member.value)
+        if kind is not None and issubclass(kind, enum.Enum) and not value[:1].isdecimal():
             names = ", ".join(member.name.lower() for member in kind)
             raise UserError(f"{register.name} can't be {value!r}", expected=f"one of {names}")
         if register.width == 1 and value.lower() in ("on", "off"):

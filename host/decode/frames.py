@@ -78,6 +78,10 @@ class FrameAssembler:
         """The device told its 64-bit time: frames' 32-bit times are counted on from there."""
         self._time = device_time
 
+    def finish(self) -> None:
+        """Nothing more comes: the device is idle and every slice has left it. A frame that isn't whole now is incomplete."""
+        self._give_up()
+
     def add(self, packet: Packet) -> Frame | None:
         """Takes a data packet, and gives the frame it completes."""
         statistics = self.statistics

@@ -36,6 +36,12 @@ def _signed(words: np.ndarray, width: int) -> np.ndarray:
     return ((words.astype(np.int64) & (2 * half - 1)) ^ half) - half
 
 
+def _size(window: Window, config: Config) -> int:
+    """Words of a window that have an address."""
+    end = min((other.base for other in WINDOWS.values() if other.base > window.base), default=_SPACE)
+    return min(window.depth(config), end - window.base)
+
+
 class Memory:
     """Everything a WRITE can change, as the device stores it.
 
@@ -53,26 +59,22 @@ class Memory:
             for i in range(register.words):
                 self._masks[at + i] = min((1 << register.width) - 1 >> 16 * i, 0xFFFF)
                 self._control[at + i] = register.reset >> 16 * i & int(self._masks[at + i])
+        self._sizes = {window.name: _size(window, config) for window in WINDOWS.values()}
+        self._blocks = [(STATUS_BASE, STATUS_WORDS), (CONTROL_BASE, CONTROL_WORDS)]
+        self._blocks += [(WEIGHT.base, self._sizes[WEIGHT.name] + self._sizes[DARK.name])]
+        self._blocks += [(window.base, self._sizes[window.name]) for window in (BIAS, PEDESTAL, SCENE)]
         self._words = {window.name: np.zeros(window.depth(config), np.uint16) for window in WINDOWS.values()}
         if config.response_table:
             self._words["weight"][:] = np.arange(1024)
 
-    def _size(self, window: Window) -> int:
-        """Words of a window that have an address."""
-        end = min((other.base for other in WINDOWS.values() if other.base > window.base), default=_SPACE)
-        return min(window.depth(self._config), end - window.base)
-
     def there(self, address: int, words: int) -> bool:
         """Whether every one of `words` addresses from `address` on exists, all in one block; WEIGHT and DARK are one."""
-        sizes = {window.name: self._size(window) for window in WINDOWS.values()}
-        blocks = [(STATUS_BASE, STATUS_WORDS), (CONTROL_BASE, CONTROL_WORDS), (WEIGHT.base, sizes["weight"] + sizes["dark"])]
-        blocks += [(window.base, sizes[window.name]) for window in (BIAS, PEDESTAL, SCENE)]
-        return any(base <= address and address + words <= base + size for base, size in blocks)
+        return any(base <= address and address + words <= base + size for base, size in self._blocks)
 
     def _each(self, address: int, words: int):
         """(what, first index, words, how far into the transfer) of each block touched."""
         for window in WINDOWS.values():
-            low, high = max(address, window.base), min(address + words, window.base + self._size(window))
+            low, high = max(address, window.base), min(address + words, window.base + self._sizes[window.name])
             if low < high:
                 yield window, low - window.base, high - low, low - address
 

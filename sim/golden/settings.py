@@ -18,6 +18,13 @@ from macropix.sim.golden.pga import MAX_GAIN
 __all__ = ["Settings", "reset_registers", "tag"]
 
 
+#: selectors: value → member
+_SELECTORS: dict[str, dict] = {
+    name: {int(member.value): member for member in kind}
+    for name, kind in (("read", Read), ("mode", Mode), ("tap", Tap), ("scene_source", Scene), ("threshold_mode", ThresholdMode))
+}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
     """Latched registers as they act. A selector's value that has no meaning acts as 0, a gain above 5 as 5.
@@ -50,9 +57,8 @@ class Settings:
     def of(cls, config: Config, registers: Mapping[str, int]) -> "Settings":
         """What `registers` (every ``frame`` register, by name) mean to a die built from `config`."""
         values: dict = {field.name: int(registers[field.name]) for field in dataclasses.fields(cls)}
-        for name, kind in (("read", Read), ("mode", Mode), ("tap", Tap), ("scene_source", Scene), ("threshold_mode", ThresholdMode)):
-            known = {int(member.value) for member in kind}
-            values[name] = kind(values[name] if values[name] in known else 0)
+        for name, members in _SELECTORS.items():
+            values[name] = members.get(values[name], members[0])
         values["gain"] = min(values["gain"], MAX_GAIN)
         if not config.noise:
             values.update(pattern_amplitude=0, noise_reset=0, noise_signal=0)
