@@ -51,7 +51,8 @@ def open(url: str, *, timeout: float = 10.0, seed: int | None = None) -> "Device
     from macropix.host.transport.url import open_transport, parse
 
     if parse(url).scheme == "file":
-    
+        from macropix.host.recording import Recording
+
         return Recording(open_transport(url))  # pyright: ignore[reportReturnType, reportArgumentType]
     from macropix.host.device import Device
 

@@ -16,7 +16,7 @@ def colours(values: np.ndarray, *, quantile: float = 0.995) -> np.ndarray:
     size = np.abs(values.astype(np.float64))
     some = size[size > 0]
     top = max(1.0, float(np.quantile(some, quantile))) if some.size else 1.0
-    strength = np.clip(size / top, 0, 1) ** 0.6
+    strength = np.clip(size / top, 0, 1) ** 0.5
     dark = np.array([16.0, 18, 24])
     ends = np.where((values > 0)[..., None], np.array([255.0, 190, 70]), np.array([90.0, 170, 255]))
     return np.rint(dark + (ends - dark) * strength[..., None]).astype(np.uint8)
@@ -59,10 +59,14 @@ def histogram(values: np.ndarray, threshold: int, mode: ThresholdMode, *, width:
         parts.append(f'<line class="mark" x1="{x:.2f}" x2="{x:.2f}" y1="{top - 8}" y2="{top + high}"/>')
         anchor, shift = ("start", 5) if line > 0 else ("end", -5)
         parts.append(
-            f'<text class="marktext" x="{x + shift:.2f}" y="{top - 8}" text-anchor="{anchor}">{"T = " if line > 0 else "−T = "}{line}</text>'
+            f'<text class="marktext" x="{x + shift:.2f}" y="{top - 8}" text-anchor="{anchor}">'
+            f"{'T = ' if line > 0 else '−T = −'}{abs(line)}</text>"
         )
     for tick in _ticks(reach):
-        parts.append(f'<text class="tick" x="{at(tick + 0.5):.1f}" y="{top + high + 16}" text-anchor="middle">{tick}</text>')
+        parts.append(
+            f'<text class="tick" x="{at(tick + 0.5):.1f}" y="{top + high + 16}" text-anchor="middle">'
+            f"{'−' if tick < 0 else ''}{abs(tick)}</text>"
+        )
     parts.append(f'<text class="tick" x="{left + wide / 2}" y="{height - 4}" text-anchor="middle">y, ADC LSB</text></svg>')
     return "".join(parts)
 

@@ -86,14 +86,17 @@ def run_demo(url: str, recipe: Recipe, folder: Path, *, timeout: float = 10.0, p
     picture = of_recipe(recipe)
     if picture is None:
         raise UserError("the demo shows a picture, not a test scene")
-    _folder(folder)
     show = progress or (lambda _what, _done, _of: None)
     began = time.monotonic()
+    _folder(folder, make=False)
+    show(f"open {url}", 0, 1)
     with macropix.host.open(url, timeout=timeout, seed=recipe.seed) as device:
+        show(f"open {url}", 1, 1)
+        edge_run = Run(device, recipe, picture.scene, _named("edges", show))
+        _folder(folder)
         plain = dataclasses.replace(recipe, kernel="identity", kernel_scale=None, stride=0, mode="raw", threshold="0", threshold_mode="abs")
         conventional = Run(device, plain, picture.scene, _named("conventional", show))
         seen = conventional.take(folder / "conventional.h5", check=True, facts={"scene": picture.facts})
-        edge_run = Run(device, recipe, picture.scene, _named("edges", show))
         edges = edge_run.take(folder / "edges.h5", check=True, raw=True, facts={"scene": picture.facts})
         build = float(device.transport.facts.get("build_seconds", 0.0))
         single, joined = _jpegls(seen)
@@ -108,11 +111,14 @@ def _named(run: str, show: Progress) -> Progress:
     return lambda what, done, of: show(f"{run}: {what}", done, of)
 
 
-def _folder(folder: Path) -> None:
+def _folder(folder: Path, *, make: bool = True) -> None:
+    """The folder for the files; only looked at, unless it is to be made."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file", expected="a folder")
     if not folder.absolute().parent.is_dir():
         raise UserError(f"the folder {folder.absolute().parent} does not exist", hint="make it first")
+    if not make:
+        return
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:

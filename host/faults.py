@@ -10,6 +10,7 @@ import dataclasses
 import multiprocessing
 import os
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,9 +23,9 @@ from macropix.host.decode.frames import FrameAssembler
 from macropix.host.errors import MacropixError, MismatchError
 from macropix.host.frame import Frame
 from macropix.host.status import Status
-from macropix.host.stream import Stream, record_stream
+from macropix.host.stream import Stream
 
-__all__ = ["Faults", "Outcome", "faults_at", "inject", "judge", "record_stream"]
+__all__ = ["Faults", "Outcome", "faults_at", "inject", "judge"]
 
 #: whole values a byte is overwritten with, and that are inserted before it; 0xA5 may begin a packet
 VALUES = (0x00, 0xA5)
@@ -146,7 +147,8 @@ def judge(stream: Stream, data: bytes, cuts: list[int], *, begin: int = 0, ends_
 def _host(stream: Stream, epoch: int, begin: int) -> FrameAssembler:
     """A host that has claimed `epoch`, knows every setting the stream was taken with, and has taken all before `begin`."""
     host = FrameAssembler(stream.geometry)
-    host.claim(epoch, number=sum(place.data and place.epoch == epoch for place in stream.packets if place.offset < begin))
+    before = sum(place.data and place.epoch == epoch for place in stream.packets if place.offset < begin)
+    host.claim(epoch, number=(stream.first + before) % (1 << 16))
     host.known = stream.known
     return host
 
@@ -185,24 +187,26 @@ def _outcome(
     return Outcome(1, wrong, lost, int(not exact))
 
 
-def inject(stream: Stream, *, seed: int = 1, jobs: int = 0, progress: Progress | None = None) -> Faults:
-    """Every fault at every byte. On `jobs` processes, one a core if 0."""
+def inject(stream: Stream, *, seed: int = 1, jobs: int = 0, step: int = 1, progress: Progress | None = None) -> Faults:
+    """Every fault at every byte, or at every `step`-th. On `jobs` processes, one a core if 0."""
     began, show = time.monotonic(), progress or (lambda _what, _done, _of: None)
     jobs = jobs or os.cpu_count() or 1
-    places = [range(start, min(start + 16, len(stream.data))) for start in range(0, len(stream.data), 16)]
+    every = range(0, len(stream.data), step)
+    places = [every[start : start + 16] for start in range(0, len(every), 16)]
     total, done = Outcome(), 0
     with multiprocessing.get_context("forkserver").Pool(jobs, _begin, (stream, seed)) as pool:
         for number, outcome in pool.imap_unordered(_work, places):
             total.add(outcome)
             done += number
-            show("faults", done, len(stream.data))
-    return Faults(total, len(stream.data), stream.slices, stream.kinds, time.monotonic() - began)
+            show("faults", done, len(every))
+    return Faults(total, len(every), stream.slices, stream.kinds, time.monotonic() - began)
 
 
 _STATE: dict[str, Any] = {}
 
 
 def _begin(stream: Stream, seed: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the workers, quietly
     chance = random.Random(seed)
     _STATE["stream"], _STATE["cuttings"] = stream, [_cutting(len(stream.data), chance) for _ in range(CUTTINGS)]
 

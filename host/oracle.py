@@ -78,7 +78,7 @@ def compare(values: np.ndarray, sent: np.ndarray, expected: np.ndarray, expected
 
 
 def repeats(settings: Settings) -> bool:
-    """Whether a pixel's value depends on nothing but what it sees: no noise, no pattern, no maps. Then a whole image can be computed at once."""
+    """Whether a pixel's value depends on nothing but what it sees: no noise, no pattern, no maps. A whole image can be computed then."""
     registers = settings.registers
     still = not registers["noise_reset"] and not registers["noise_signal"]
     flat = not registers["pattern_amplitude"]

@@ -6,6 +6,8 @@ strokes ── distance ──► steel, mm ── exp(−µ d) ──► intens
 Attenuation is exponential, of iron at 40 keV. The noise is Poisson's, by a fixed seed, so the phantom is the same everywhere.
 """
 
+import itertools
+
 import numpy as np
 
 from macropix.host.image import WHITE, Picture
@@ -19,7 +21,8 @@ SHEET, BACK = 0.35, 1.2
 #: photocurrent of the open beam, and photons a pixel that make it
 OPEN, PHOTONS = 60000, 30000
 
-#: strokes of each letter in a box of width 1 and height 1.4: ("line", x0, y0, x1, y1) or ("arc", x, y, radius x, radius y, from, to in degrees)
+#: strokes of each letter in a box of width 1 and height 1.4: ("line", x0, y0, x1, y1)
+#: or ("arc", x, y, radius x, radius y, from, to in degrees)
 _STROKES = {
     "H": [("line", 0.1, 0.0, 0.1, 1.4), ("line", 0.9, 0.0, 0.9, 1.4), ("line", 0.1, 0.7, 0.9, 0.7)],
     "U": [("line", 0.1, 0.0, 0.1, 1.0), ("line", 0.9, 0.0, 0.9, 1.0), ("arc", 0.5, 1.0, 0.4, 0.4, 0, 180)],
@@ -37,7 +40,7 @@ def letters(text: str, size: float, left: float, top: float, shape: tuple[int, i
         v = (y - top) / size
         for piece in _STROKES[letter]:
             points = _points(piece)
-            for (x0, y0), (x1, y1) in zip(points, points[1:]):
+            for (x0, y0), (x1, y1) in itertools.pairwise(points):
                 nearest = np.minimum(nearest, _distance(u, v, x0, y0, x1, y1))
     return np.clip(0.5 + stroke / 2 - nearest * size, 0, 1)
 

@@ -33,19 +33,14 @@ def to_integer(register: Register, value: Any) -> int:
     """
     kind = register.kind
     if isinstance(value, str):
-        if kind is not None and issubclass(kind, enum.Enum):
-            for member in kind:
-                if member.name == value.upper():
-                    return int(member.value)
-        if kind is not None and issubclass(kind, enum.Enum) and not value[:1].isdecimal():
-            names = ", ".join(member.name.lower() for member in kind)
-            raise UserError(f"{register.name} can't be {value!r}", expected=f"one of {names}")
-        if register.width == 1 and value.lower() in ("on", "off"):
-            return int(value.lower() == "on")
+        members = {member.name.lower(): member.value for member in kind} if kind is not None and issubclass(kind, enum.Enum) else {}
+        if register.width == 1:
+            members = {"off": 0, "on": 1}
         try:
-            value = int(value, 0)
+            value = members[value.lower()] if value.lower() in members else int(value, 0)
         except ValueError:
-            raise UserError(f"{register.name} must be a whole number, not {value!r}") from None
+            expected = f"one of {', '.join(members)}" if members else "a whole number"
+            raise UserError(f"{register.name} can't be {value!r}", expected=expected) from None
     if isinstance(value, enum.Enum):
         if kind is not None and not isinstance(value, kind):
             raise UserError(f"{register.name} must be a {kind.__name__}, not {value!r}")

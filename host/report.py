@@ -79,11 +79,10 @@ def _head(report: Report) -> str:
     share = report.edges.pixels_sent / max(1, report.edges.pixels_total)
     rows, cols = report.edges.canvas.image.shape
     whole = bytes_of(report)["raw"]
-    ratio = whole / max(1, report.edges.bytes_on_wire)
     figures = [
         (f"{share:.1%}", "of the pixels sent"),
-        (f"{ratio:.1f} ×", "fewer bytes than raw frames"),
-        (f"{report.bytes_jpegls / max(1, report.edges.bytes_on_wire):.2f} ×", "against JPEG-LS frames"),
+        _ratio(whole, report.edges.bytes_on_wire, "raw frames"),
+        _ratio(report.bytes_jpegls, report.edges.bytes_on_wire, "JPEG-LS frames"),
         (f"{len(report.edges.mosaic):,}", f"frames for {rows} × {cols} pixels"),
     ]
     cards = "".join(f'<div class="card"><b>{value}</b><span>{_text(words)}</span></div>' for value, words in figures)
@@ -91,6 +90,12 @@ def _head(report: Report) -> str:
         f'<header><h1>{_text(report.title)}</h1><p class="source">{_text(report.source)}</p>'
         f'<p class="verdict {"good" if good else "bad"}">{"✓" if good else "✗"} {verdict}</p><div class="cards">{cards}</div></header>'
     )
+
+
+def _ratio(other: int, ours: int, name: str) -> tuple[str, str]:
+    if ours <= other:
+        return f"{other / max(1, ours):.1f} ×", f"smaller than {name}"
+    return f"{ours / max(1, other):.1f} ×", f"larger than {name}"
 
 
 def _pictures(report: Report) -> str:
@@ -151,7 +156,8 @@ def _wire(report: Report) -> str:
     rows = [(names[kind], size, f"{size:,} B · {size / max(1, cost['raw']):.1%}") for kind, size in cost.items()]
     return (
         f"<section><h2>Bytes</h2>{bars(rows)}<p>On the wire: slices with their headers and checks. JPEG-LS: lossless, of the conventional "
-        "frames the same device would send whole, without any packet around them; joined, it needs a memory for the whole image.</p></section>"
+        "frames the same device would send whole, without any packet around them; joined, it needs a memory for the whole image."
+        "</p></section>"
     )
 
 

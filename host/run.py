@@ -17,9 +17,11 @@ import numpy as np
 
 from macropix.gateware.registers import CONTROL
 from macropix.gateware.wire import OVERHEAD_BYTES, SLICE_PIXELS, TAP_BITS, Mode, Scene, Tap, ThresholdMode
+from macropix.host.capture import Recorder, record
 from macropix.host.device import Device
 from macropix.host.errors import DataLostError, MacropixError, MismatchError
 from macropix.host.frame import Frame
+from macropix.host.interrupt import DeferredInterrupt
 from macropix.host.ledger import Ledger
 from macropix.host.mosaic import Canvas, Mosaic, Tile
 from macropix.host.oracle import Check, Comparison, config_of
@@ -68,7 +70,9 @@ class Taken:
         told: dict[str, Any] = {
             "frames": self.frames,
             "tiles": len(self.mosaic),
-            "ledger": {name: -1 if ledger is None else int(getattr(ledger, name)) for name in ("produced", "sent", "received", "lost", "dropped")},
+            "ledger": {
+                name: -1 if ledger is None else int(getattr(ledger, name)) for name in ("produced", "sent", "received", "lost", "dropped")
+            },
             "bytes_on_wire": self.bytes_on_wire,
             "bytes_raw": self.bytes_raw,
             "pixels_sent": self.pixels_sent,
@@ -140,7 +144,7 @@ class Run:
         began = time.monotonic()
         if path is None:
             self.device.claim()
-            self._frames(taken, judge, None)
+            self._frames(taken, judge, None, None)
             taken.ledger = self.device.ledger()
         else:
             self._record(path, taken, judge, facts or {})
@@ -150,18 +154,19 @@ class Run:
         return taken
 
     def _record(self, path: str | Path, taken: Taken, judge: Check | None, facts: dict[str, Any]) -> None:
-        from macropix.host.capture import record
-
         image = self.mosaic.image if self._memory else None
         told = {"recipe": self.recipe.to_dict(), "threshold_lsb": taken.threshold_lsb, "threshold_source": taken.threshold_source}
         told |= {"mosaic": {"grid": list(self.mosaic.grid), "shape": list(self.mosaic.shape), "joined": self.mosaic.joined}}
         scene_facts = facts.pop("scene", {})
         columns = ("tile_row", "tile_col")
-        with record(self.device, path, scene=image, scene_facts=scene_facts, columns=columns, facts=told | facts) as recorder:
-            self._frames(taken, judge, recorder)
+        with (
+            DeferredInterrupt() as interrupt,
+            record(self.device, path, scene=image, scene_facts=scene_facts, columns=columns, facts=told | facts) as recorder,
+        ):
+            self._frames(taken, judge, recorder, interrupt)
         taken.ledger = recorder.ledger
 
-    def _frames(self, taken: Taken, judge: Check | None, recorder: Any) -> None:
+    def _frames(self, taken: Taken, judge: Check | None, recorder: Recorder | None, interrupt: DeferredInterrupt | None) -> None:
         for tile in self.mosaic:
             self._progress("capture", tile.number, len(self.mosaic))
             if recorder is not None:
@@ -170,6 +175,8 @@ class Run:
                 self._count(taken, tile, frame, first=number == 0)
                 if judge is not None:
                     judge.frame(frame, scene=tile.scene, mosaic=self.mosaic, tile=tile)
+                if interrupt is not None:
+                    interrupt.check()
         self._progress("capture", len(self.mosaic), len(self.mosaic))
 
     def _tile(self, tile: Tile, shots: int) -> Iterator[Frame]:

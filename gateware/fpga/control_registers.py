@@ -23,7 +23,8 @@ def values_layout() -> data.StructLayout:
 class ControlRegisters(wiring.Component):
     """Registers that can be written, in the clock of the write, and read back.
 
-    What is read back comes from a memory that is written along, so no multiplexer over all registers is needed.
+    What is read back comes from a memory that is written along, so no multiplexer over all registers is needed. Both hold their reset values
+    from the start, and both keep what was written through a reset of the clock domain, as the other memories do.
 
     **Latency** 1 clock from ``index`` to ``word``, 1 from ``write`` to ``values`` and 2 to ``word``. **Throughput** one word a clock.
     **Backpressure** none.
@@ -48,7 +49,7 @@ class ControlRegisters(wiring.Component):
                 "write": In(1),
                 "write_data": In(16),
                 "word": Out(16),
-                "values": Out(values_layout(), init={name: register.reset for name, register in CONTROL.items()}),
+                "values": Out(values_layout()),
             }
         )
 
@@ -72,10 +73,13 @@ class ControlRegisters(wiring.Component):
                     if index:
                         m.d.comb += sign.eq(self.write_data[bits - 1])
         layout = values_layout()
+        # no reset: what acts and what is read back (and counted into the tag) must never part, and a memory is not reset
+        values = Signal(layout, init={name: register.reset for name, register in CONTROL.items()}, reset_less=True)
+        m.d.comb += self.values.eq(values)
         with m.If(self.write), m.Switch(self.index):
             for name, register in CONTROL.items():
                 start = layout[name].offset
-                flat = self.values.as_value()[start : start + register.width]
+                flat = values.as_value()[start : start + register.width]
                 for word in range(register.words):
                     with m.Case(register.address - CONTROL_BASE + word):
                         m.d.sync += flat[16 * word : 16 * word + 16].eq(self.write_data)

@@ -21,7 +21,7 @@ assert all(register.frame == (register.address - CONTROL_BASE >= FIRST_WORD) for
 class Tag(wiring.Component):
     """Reads the frame's control words, has the bias bank look up its kernel, and takes the CRC of both.
 
-    **Latency** from `start` to `done`: 25 control words, the bank's latency, 4 clocks. **Throughput** one tag at a time.
+    **Latency** from `start` to `done`: one for each of 25 control words, the bank's latency, 3. **Throughput** one tag at a time.
     **Backpressure** none: a start meanwhile is not heard.
 
     Members

@@ -178,8 +178,10 @@ class UartRx(wiring.Component):
                 with m.If(bits[0]):
                     m.d.comb += [byte.eq(rx), self.framing.eq(~rx)]
                     m.d.sync += bits.eq(bits)
-                    m.next = "HIGH"
-            with m.State("HIGH"), m.If(rx):
+                    m.next = "LOW"
+                    with m.If(rx):  # at once: at 4 clocks a bit the next start bit may follow in the next clock
+                        m.next = "IDLE"
+            with m.State("LOW"), m.If(rx):
                 m.next = "IDLE"
         m.d.comb += [
             queue.w_data.eq(bits[1:]),

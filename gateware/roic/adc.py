@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 """The converter: 18 bits to 12.
 
 p ─► rounded by 2^5 ─► sat12 ─► y
@@ -7,6 +8,7 @@ p ─► rounded by 2^5 ─► sat12 ─► y
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.roic.saturate import saturate
 
 __all__ = ["Adc"]

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 """Two samples and their difference.
 
 base + pattern + n₁ ─► satu12 ─► R ──┐ (CDS off)
@@ -8,6 +9,7 @@ base + pattern + n₁ ─► satu12 ─► R ──┐ (CDS off)
 from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.config import Config
 from macropix.gateware.roic.delay import delay
 from macropix.gateware.roic.saturate import saturate

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 """The chain of the die: photocurrent to pixels.
 
 raster ─► scene ─► macro-pixel ─► integrator ─► CDS ─► PGA ─► ADC ─► pedestal ─► threshold ─► pixels
@@ -9,6 +10,7 @@ room                                  └─► noise, pattern                  
 from amaranth.hdl import Cat, Const, Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware import wire
 from macropix.gateware.bus import PixelPort, WindowPort
 from macropix.gateware.config import Config
@@ -38,7 +40,7 @@ assert Noise.latency == Pattern.latency == integrator.AHEAD
 class Chain(wiring.Component):
     """One exposure: every macro-pixel of a frame through every stage, in raster order.
 
-    A feed-forward pipeline: no register has an enable, nothing waits but the raster between slices. With the noise left out, R is
+    A feed-forward pipeline: nothing waits but the raster between slices, and only the window has an enable. Without the noise R is
     ``base``; without the map nothing is subtracted or masked; without the taps ``value`` is y'.
 
     **Latency, throughput, backpressure**: ``latency`` clocks from a pixel's issue to its output, 18 more from ``start`` to the
@@ -84,10 +86,8 @@ class Chain(wiring.Component):
         self._raster = Raster(config)
         self._scene = Scene(config)
         self._macropixel = MacroPixel(config)
-        self._integrator = Integrator(config)
-        self._cds = Cds(config)
-        self._pga = Pga()
-        self._adc = Adc()
+        self._integrator, self._cds = Integrator(config), Cds(config)
+        self._pga, self._adc = Pga(), Adc()
 
     @property
     def latency(self) -> int:

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 """The integrator (DI): the sum becomes a charge, and the well bounds it.
 
 s ─► × t, rounded by 2^16 ─► + test charge ─► well_low … well_high ─► q
@@ -7,6 +8,7 @@ s ─► × t, rounded by 2^16 ─► + test charge ─► well_low … well_hig
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.config import Config, Form
 from macropix.gateware.roic.delay import delay
 from macropix.gateware.roic.raster import Mark
@@ -143,7 +145,7 @@ class Integrator(wiring.Component):
         """(u, its s, mark 1 clock before u), 3 clocks behind the input."""
         width = self.config.sum_width
         low, high = Signal(29, reset_less=True), Signal(signed(width - 17 + 13), reset_less=True)
-        rounded, charge = Signal(14, reset_less=True), Signal(signed(len(high) + 2), reset_less=True)
+        rounded, charge = Signal(13, reset_less=True), Signal(signed(len(high) + 2), reset_less=True)
         u = Signal(signed(len(charge) + 1), reset_less=True)
         m.d.sync += [
             low.eq(self.s[:17] * self.time),
@@ -160,12 +162,14 @@ class Integrator(wiring.Component):
         held = Signal(signed(self.config.sum_width), reset_less=True)
         # it begins within ±2^33 and each step halves it with at most 2^30 added: 34 bits hold it throughout
         total = Signal(signed(34), reset_less=True)
-        mark, ahead, bit, busy = Signal(Mark), Signal(Mark), Signal(range(12)), Signal()
-        last = bit == 11
+        time = Signal(12, reset_less=True)
+        mark, ahead, step, busy = Signal(Mark), Signal(Mark), Signal(range(12)), Signal()
+        last = step == 11
         with m.If(self.mark.valid):
-            m.d.sync += [held.eq(self.s), total.eq((self.test_charge << 16) + (1 << 15)), mark.eq(self.mark), bit.eq(0), busy.eq(1)]
+            m.d.sync += [held.eq(self.s), total.eq((self.test_charge << 16) + (1 << 15)), time.eq(self.time)]
+            m.d.sync += [mark.eq(self.mark), step.eq(0), busy.eq(1)]
         with m.Elif(busy):
-            m.d.sync += [total.eq((total + Mux(self.time.bit_select(bit, 1), held, 0)) >> 1), bit.eq(bit + 1)]
+            m.d.sync += [total.eq((total + Mux(time[0], held, 0)) >> 1), time.eq(time >> 1), step.eq(step + 1)]
             with m.If(last):
                 m.d.sync += busy.eq(0)
         m.d.comb += [ahead.eq(mark), ahead.valid.eq(busy & last)]

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 """The macro-pixel: Kirchhoff's sum of the weighted photocurrents of M × M sub-pixels.
 
 parallel   x ─► line memories ─► window of M × M registers ─► M² multipliers ─► adder tree ─► s
@@ -8,6 +9,7 @@ shared     x ─► memory of M lines ─► M² reads ─► one multiplier ─
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.config import Config, Form
 from macropix.gateware.roic.delay import delay
 from macropix.gateware.roic.raster import Issue, Mark
@@ -62,8 +64,8 @@ class MacroPixel(wiring.Component):
     def latency(self) -> int:
         """Clocks from ``issue`` to ``s``."""
         if self.config.form is Form.SHARED:
-            return self.config.subpixels + 4
-        return 3 + 1 + self.config.subpixels.bit_length()  # window, products, tree over M² + 1 terms
+            return self.config.subpixels + 5  # reads, memory and its register, two for the product, accumulator
+        return 3 + 2 + self.config.subpixels.bit_length()  # window, products, tree over M² + 1 terms
 
     def elaborate(self, platform):
         m = Module()
@@ -112,7 +114,8 @@ class MacroPixel(wiring.Component):
             weight = Signal(signed(10), name=f"weight_{j}", reset_less=True)
             product = Signal(signed(26), name=f"product_{j}", reset_less=True)
             m.d.sync += [weight.eq(Mux(self.single, wanted, self.weight[j])), product.eq(weight * x)]
-            terms.append(product)
+            # a multiplier is far from most of the fabric: one register to get there, one to get away
+            terms.append(delay(m, product, 1, name=f"product_{j}"))
         terms.append(self.dark_sum << 8)
         level = 0
         while len(terms) > 1:
@@ -128,7 +131,7 @@ class MacroPixel(wiring.Component):
     # ---- shared ---------------------------------------------------------------------------------------------
 
     def _read(self, m):
-        """Writes the newest pixel, then reads its window, oldest first; (x, weight, first, mark) a clock behind each read.
+        """Writes the newest pixel, then reads its window, oldest first; (x, weight, first, mark) 2 clocks behind each read.
 
         The memory is a ring of M lines. ``line`` runs once around it while a window is read, ``left + across`` along a line.
         """
@@ -162,7 +165,8 @@ class MacroPixel(wiring.Component):
                 next_line()
         done = Signal(Mark)
         m.d.comb += [done.eq(mark), done.valid.eq(mark.valid & busy & last)]
-        return read.data, weight, delay(m, (j == 0) | self.single, 1, name="first"), delay(m, done, 1, name="done", reset=True)
+        x, weight = delay(m, read.data, 1, name="x"), delay(m, weight, 1, name="weight")
+        return x, weight, delay(m, (j == 0) | self.single, 2, name="first"), delay(m, done, 2, name="done", reset=True)
 
     def _accumulate(self, m, x, weight, first, mark):
         """One product a clock, its halves added a clock later, summed from the dark on."""

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 """The noise of both samples.
 
 seed, shot, kernel ─► xorshift32 ─► sum of four signed bytes ─► × amplitude, rounded by 2^6 ─► n₁ ; n₂ likewise
@@ -7,6 +8,7 @@ seed, shot, kernel ─► xorshift32 ─► sum of four signed bytes ─► × a
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.roic.xorshift import NOISE_RESET, NOISE_SIGNAL, Xorshift
 
 __all__ = ["Noise"]

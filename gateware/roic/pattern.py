@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 """The fixed pattern of the reset level: a hash of row and column, times an amplitude.
 
 step, row_last ─► r · 0x9E35 + c · 0x6A4D + 0x3C6F ─► hash ─► × amplitude >> 4 ─► pattern
 """
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -41,17 +42,16 @@ class Pattern(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        row, here = Signal(16), Signal(16)
-        with m.If(self.start):
-            m.d.sync += [row.eq(ORIGIN), here.eq(ORIGIN)]
-        with m.Elif(self.step):
-            m.d.sync += here.eq(here + COLUMN)
-            with m.If(self.row_last):
-                m.d.sync += [row.eq(row + ROW), here.eq(row + ROW)]
+        row, here, following = Signal(16), Signal(16), Signal(16)
+        # the first mixing is done on the way into its register, so that the multiplier stands between registers
         mixed, multiplied = Signal(16), Signal(16, reset_less=True)
         hashed = Signal(8, reset_less=True)
         scaled = Signal(16, reset_less=True)
-        m.d.comb += mixed.eq(here ^ (here >> 7))
+        m.d.comb += following.eq(Mux(self.start, ORIGIN, Mux(self.row_last, row + ROW, here + COLUMN)))
+        with m.If(self.start | self.step):
+            m.d.sync += [here.eq(following), mixed.eq(following ^ (following >> 7))]
+        with m.If(self.start | (self.step & self.row_last)):
+            m.d.sync += row.eq(following)
         m.d.sync += [
             multiplied.eq(mixed * FACTOR),
             hashed.eq(multiplied ^ (multiplied >> 9)),

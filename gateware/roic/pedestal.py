@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 """The pedestal and mask map: what each macro-pixel reads in the dark, and which are not to be believed.
 
 step ─► n ─► memory ─► pedestal, mask
@@ -9,6 +10,7 @@ y ─────────────────────────┴
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import WindowPort
 from macropix.gateware.config import Config
 from macropix.gateware.roic.saturate import saturate
@@ -101,6 +103,7 @@ class Pedestal(wiring.Component):
             write.addr.eq(window.address),
             write.data.eq(Cat(window.write_data[:12], window.write_data[15])),
             write.en.eq(window.write),
+            read.en.eq(~window.write),  # never both: a block memory need not say what a collision reads
             window.read_data.eq(Cat(word[:12], Const(0, 3), word[12])),
         ]
         return word

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 """The programmable gain: 2^g.
 
 d ─► << g ─► sat18 ─► p
@@ -7,6 +8,7 @@ d ─► << g ─► sat18 ─► p
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.roic.saturate import saturate
 
 __all__ = ["MAX_GAIN", "Pga"]

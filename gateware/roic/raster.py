@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
 """The order of the die: imaging pixels one behind the other, and which of them complete a macro-pixel.
 
 start ─► 16 clocks of warm-up ─► row by row ──► issue { step, row_end, mark { valid, row_last, slice_last, frame_last } }
@@ -9,6 +10,7 @@ start ─► 16 clocks of warm-up ─► row by row ──► issue { step, row_
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware import wire
 from macropix.gateware.config import Config, Form
 from macropix.gateware.wire import Read

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 """The scene: photocurrent of every pixel, from a memory or from a test pattern.
 
               ┌─► memory ─────────────────────┐
@@ -9,6 +10,7 @@ warm, step ─► xorshift32 ─► PRBS ─────────────
 from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware import wire
 from macropix.gateware.bus import WindowPort
 from macropix.gateware.config import Config, Form
@@ -85,6 +87,7 @@ class Scene(wiring.Component):
             write.addr.eq(self.window.address),
             write.data.eq(self.window.write_data),
             write.en.eq(self.window.write),
+            read.en.eq(~self.window.write),  # never both: a block memory need not say what a collision reads
             self.window.read_data.eq(stored),
         ]
         asked = delay(m, self.window.read, self.latency, name="asked", reset=True)

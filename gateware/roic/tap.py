@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 """Taps into the chain: one of six signals goes to the encoder, and arrives there in its pixel's clock.
 
 s, q ─►┐      d ─►┐     p ─►┐     y ─►┐       y' ─►┐
@@ -8,6 +9,7 @@ s, q ─►┐      d ─►┐     p ─►┐     y ─►┐       y' ─►�
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware import wire
 from macropix.gateware.config import Config
 from macropix.gateware.roic.delay import delay

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 """Which macro-pixels are worth sending.
 
 y' ─► signs of y' − T and y' + T − 1 ─► mode ─► not masked ─► sent
@@ -7,6 +8,7 @@ y' ─► signs of y' − T and y' + T − 1 ─► mode ─► not masked ─�
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.wire import ThresholdMode
 
 __all__ = ["Threshold"]

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 """xorshift32: the generator behind both noises and the PRBS scene.
 
 seed, shot, kernel ─► seed ⊕ (shot << 16) ⊕ (kernel << 8) ⊕ G ── load ─► state ──► value

@@ -4,6 +4,7 @@
 arguments ──► command ──► 0 fine   1 our fault   2 the user's mistake   4 device   5 data lost   6 mismatch   130 interrupted
 """
 
+import errno
 import json
 import os
 import sys
@@ -31,6 +32,7 @@ app.command(epilog=decode.EXAMPLES)(decode.decode)
 app.command(epilog=verify.EXAMPLES)(verify.verify)
 app.add_typer(kernel.app, name="kernel", epilog=kernel.EXAMPLES)
 
+_INTERRUPTED = 130
 #: the root of typer's usage errors, wherever its version keeps it
 _UsageError = typer.BadParameter.__mro__[1]
 _ClickException = typer.BadParameter.__mro__[2]
@@ -66,11 +68,18 @@ def run(arguments: list[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     as_json = "--json" in arguments
     try:
-        return _status(app(arguments, standalone_mode=False))
+        status = _status(app(arguments, standalone_mode=False))
+        if status == _INTERRUPTED:  # newer typers give this back, older ones raise
+            raise KeyboardInterrupt
+        return status
     except typer.Exit as end:
         return end.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail(as_json, 130, {"kind": "interrupted", "message": "interrupted"}, "interrupted")
+    except (KeyboardInterrupt, typer.Abort) as error:
+        if isinstance(error.__cause__, EOFError):  # typer takes any for an interruption
+            if debug:
+                raise
+            return _unexpected(as_json, error.__cause__)
+        return _fail(as_json, _INTERRUPTED, {"kind": "interrupted", "message": "interrupted"}, "interrupted")
     except MacropixError as error:
         if debug:
             raise
@@ -85,6 +94,9 @@ def run(arguments: list[str]) -> int:
             return _fail(as_json, 2, _user(str(error)), f"error: {_line(error)}")
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            told = _user(f"no room on the disk: {error.strerror}", "free some space")
+            return _fail(as_json, 2, told, f"error: {told['message']} ({told['hint']})")
         return _unexpected(as_json, error)
 
 

@@ -19,7 +19,9 @@ def capture(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Capture file to write (.h5).")] = Path("capture.h5"),
     image: Image = None,
     mosaic: Annotated[bool | None, typer.Option("--mosaic", help="Step an image larger than the array through it.")] = None,
-    kernel: Annotated[str | None, typer.Option("--kernel", metavar="NAME", help="A kernel by name, or a file of weights. [laplacian]")] = None,
+    kernel: Annotated[
+        str | None, typer.Option("--kernel", metavar="NAME", help="A kernel by name, or a file of weights. [laplacian]")
+    ] = None,
     kernel_scale: Annotated[str | None, typer.Option("--kernel-scale", metavar="1/8", help="Factor on a file's weights.")] = None,
     threshold: Annotated[
         str | None, typer.Option("--threshold", metavar="T", help="12 (ADC LSB), 5% (of the largest), 5%fs, 5%sent or 3sigma. [5%]")
@@ -99,12 +101,14 @@ def _capture(
     recipe = Recipe.of(before.recipe if before else {}, from_toml(config) if config else {}, said)
     picture = before.picture if before is not None and said["image"] is None else None
     loaded = of_recipe(recipe) if picture is None and recipe.image is not None else picture
-    with macropix.host.open(url, timeout=timeout, seed=recipe.seed) as device, progress(as_json) as show:
-        scene = of_recipe(recipe, device.geometry) if loaded is None else loaded
-        run = Run(device, recipe, None if scene is None else scene.scene, show)
-        facts = {"scene": scene.facts} if scene is not None else {}
-        taken = run.take(out, check=check, facts=facts)
-        build = float(device.transport.facts.get("build_seconds", 0.0))
+    with progress(as_json) as show:
+        show(f"open {url}", 0, 1)
+        with macropix.host.open(url, timeout=timeout, seed=recipe.seed) as device:
+            show(f"open {url}", 1, 1)
+            scene = of_recipe(recipe, device.geometry) if loaded is None else loaded
+            run = Run(device, recipe, None if scene is None else scene.scene, show)
+            taken = run.take(out, check=check, facts={"scene": scene.facts} if scene is not None else {})
+            build = float(device.transport.facts.get("build_seconds", 0.0))
     result = taken.to_dict() | {"build_seconds": build, "url": url, "file": str(out), "kernel": run.kernel.name}
     error = taken.trouble
     if as_json:
@@ -124,7 +128,10 @@ def _show(result: dict[str, Any]) -> None:
         ("kernel", result["kernel"]),
         ("threshold", f"{result['threshold_lsb']} ADC LSB ({result['threshold_source']})"),
         ("pixels sent", f"{result['pixels_sent']:,} of {result['pixels_total']:,} ({share:.1%})"),
-        ("bytes on the wire", f"{result['bytes_on_wire']:,} ({result['bytes_raw'] / max(1, result['bytes_on_wire']):.2f} × fewer than raw)"),
+        (
+            "bytes on the wire",
+            f"{result['bytes_on_wire']:,} ({result['bytes_raw'] / max(1, result['bytes_on_wire']):.2f} × fewer than raw)",
+        ),
         ("slices", ", ".join(f"{name} {ledger[name]:,}" for name in ("produced", "sent", "received", "lost", "dropped"))),
         ("seconds", result["seconds"]),
     ]

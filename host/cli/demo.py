@@ -13,10 +13,12 @@ EXAMPLES = "Examples: macropix demo   ·   macropix demo --url model:// --image 
 
 def demo(
     image: Image = None,
-    url: Annotated[str, typer.Option("--url", metavar="URL", help="The device: rtl:// is the compiled gateware, model:// needs no compiler.")] = (
-        "rtl://"
+    url: Annotated[
+        str, typer.Option("--url", metavar="URL", help="The device: rtl:// is the compiled gateware, model:// needs no compiler.")
+    ] = ("rtl://"),
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for files and report; made if it is not there.")] = Path(
+        "macropix-demo"
     ),
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for files and report; made if it is not there.")] = Path("macropix-demo"),
     kernel: Annotated[str, typer.Option("--kernel", metavar="NAME", help="Kernel of the edge image, by name or file.")] = "laplacian",
     threshold: Annotated[str, typer.Option("--threshold", metavar="T", help="12 (ADC LSB), 5%, 5%fs, 5%sent or 3sigma.")] = "5%",
     threshold_mode: Annotated[str, typer.Option("--threshold-mode", metavar="abs|pos|neg", help="Sign of the edges.")] = "abs",

@@ -17,7 +17,9 @@ Macro = Annotated[int, typer.Option("--macro", metavar="3|5", help="Side of the 
 
 
 @app.command("list")
-def list_(macro: Annotated[int | None, typer.Option("--macro", metavar="3|5", help="Only those of this side.")] = None, json_output: Json = False) -> int:
+def list_(
+    macro: Annotated[int | None, typer.Option("--macro", metavar="3|5", help="Only those of this side.")] = None, json_output: Json = False
+) -> int:
     """All named kernels."""
     from macropix.host import kernels
     from macropix.host.cli.output import emit, table
@@ -27,7 +29,7 @@ def list_(macro: Annotated[int | None, typer.Option("--macro", metavar="3|5", he
         emit({"kernels": [one.to_dict() for one in found]})
     else:
         rows = [(one.name, f"{one.macro} × {one.macro}", str(one.scale), _error(one), one.note) for one in found]
-        table("kernels", rows, ("name", "size", "scale", "error", "what it is"))
+        table("kernels", rows, ("name", "size", "scale", "error", "what it is"), words=("what it is",))
     return 0
 
 
@@ -81,7 +83,14 @@ def _error(kernel: Any) -> str:
 def _print(kernel: Any) -> None:
     from macropix.host.cli.output import table
 
-    rows = [(*(int(code) for code in row), "", *(f"{weight:+.4f}" for weight in weights)) for row, weights in zip(kernel.codes, kernel.weights)]
+    rows = [
+        (*(int(code) for code in row), "", *(f"{weight:+.4f}" for weight in weights)) for row, weights in zip(kernel.codes, kernel.weights)
+    ]
     table(f"{kernel.name}: bias codes (256 = 1.0) and weights", rows, ("",) * (2 * kernel.macro + 1))
-    told = [("note", kernel.note), ("scale", str(kernel.scale)), ("largest error of a weight", _error(kernel)), ("sum of codes", kernel.sum)]
+    told = [
+        ("note", kernel.note),
+        ("scale", str(kernel.scale)),
+        ("largest error of a weight", _error(kernel)),
+        ("sum of codes", kernel.sum),
+    ]
     table("", told)

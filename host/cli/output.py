@@ -23,8 +23,8 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def table(title: str, rows: Iterable[tuple[Any, ...]], heads: tuple[str, ...] = ("", "")) -> None:
-    """A table on standard output; the first column names, the others are right-justified."""
+def table(title: str, rows: Iterable[tuple[Any, ...]], heads: tuple[str, ...] = ("", ""), *, words: tuple[str, ...] = ()) -> None:
+    """A table on standard output; under heads, columns of figures are right-justified, the first and those named in `words` are not."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -32,7 +32,7 @@ def table(title: str, rows: Iterable[tuple[Any, ...]], heads: tuple[str, ...] = 
 
     shown = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_header=any(heads), pad_edge=False)
     for number, head in enumerate(heads):
-        shown.add_column(head, justify="left" if number == 0 or not any(heads) else "right", overflow="fold")
+        shown.add_column(head, justify="left" if number == 0 or head in words or not any(heads) else "right", overflow="fold")
     for row in rows:
         shown.add_row(*(Text(figure(cell)) for cell in row))
     Console(highlight=False).print(shown)
@@ -68,7 +68,12 @@ def progress(as_json: bool) -> Iterator[Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
     ) as bar:
         tasks: dict[str, Any] = {}
 

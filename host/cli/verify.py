@@ -7,7 +7,10 @@ import typer
 
 from macropix.host.cli.options import Json, Seed, Timeout, Url
 
-EXAMPLES = "Examples: macropix verify --url rtl://   ·   macropix verify --url model:// --frames 5000 --seed 7   ·   macropix verify --url model:// --faults"
+EXAMPLES = (
+    "Examples: macropix verify --url rtl://   ·   macropix verify --url model:// --frames 5000 --seed 7   ·   "
+    "macropix verify --url model:// --faults"
+)
 
 
 def verify(
@@ -30,11 +33,13 @@ def verify(
     if frames < 1:
         raise UserError("the number of frames is out of range", expected="at least 1", found=str(frames))
     with progress(json_output) as show:
+        show(f"open {url}", 0, 1)
         with macropix.host.open(url, timeout=timeout, seed=seed) as device:
+            show(f"open {url}", 1, 1)
             done = run(device, frames=frames, seed=seed, progress=show)
             recorded = None
             if faults:
-                from macropix.host.faults import record_stream
+                from macropix.host.specimen import record_stream
 
                 recorded = record_stream(device, seed=seed)
         result, error = {"url": url} | done.to_dict(), done.trouble

@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 import pydicom
-import pydicom.pixels
+from pydicom.pixels import apply_color_lut, pixel_array  # pyright: ignore[reportPrivateImportUsage]
 
 from macropix.host.errors import UserError
 from macropix.host.picture.bitmap import pages_refused
@@ -26,32 +26,21 @@ def read_dicom(data: bytes, page: int | None) -> Samples:
     bits = int(file.get("BitsAllocated", 0)) if real else int(file.get("BitsStored", 0))
     if not real and not 8 <= bits <= 16:
         raise UserError("the picture's samples cannot be used", expected="8 to 16 bits", found=f"{bits} bits")
-    values = pydicom.pixels.pixel_array(file, index=(page or 1) - 1 if frames > 1 else None, raw=False)
+    values = pixel_array(file, index=(page or 1) - 1 if frames > 1 else None, raw=False)
     syntax = file.file_meta.TransferSyntaxUID
     if not syntax.is_little_endian:
         rules.append("big-endian")
-    signed = bool(file.get("PixelRepresentation", 0)) and not real
     facts: dict[str, object] = {"transfer_syntax": str(syntax.name), "photometric": kind}
     if kind == "PALETTE COLOR":
-        values = pydicom.pixels.apply_color_lut(values, file)
+        values = apply_color_lut(values, file)
         rules.append("palette")
-        bits, signed = (16 if values.dtype.itemsize == 2 else 8), False
+        bits = 16 if values.dtype.itemsize == 2 else 8
     elif kind in ("MONOCHROME1", "MONOCHROME2"):
         rules += _modality(file, facts)
-        if not real:
-            values = _stored_bits(values, bits, signed)
     elif values.ndim != 3 or values.shape[2] != 3:
         raise UserError(f"DICOM of kind {kind or 'none'} has no rule", expected="MONOCHROME1, MONOCHROME2, PALETTE COLOR, RGB or YBR")
     negative = "dicom-negative-slope" in rules
     return Samples(np.asarray(values), bits, white_is_zero=(kind == "MONOCHROME1") != negative, rules=rules, facts=facts)
-
-
-def _stored_bits(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
-    """Bits above the stored ones (overlays, in old files) are not samples."""
-    low = values.astype(np.int64) & ((1 << bits) - 1)
-    if not signed:
-        return low.astype(np.uint16)
-    return (low - ((low >> (bits - 1)) << bits)).astype(np.int32)
 
 
 def _modality(file: pydicom.Dataset, facts: dict[str, object]) -> list[str]:

@@ -79,7 +79,9 @@ def grey(samples: Samples) -> tuple[np.ndarray, int]:
         samples.rules.append("colour-luma")
     high = (1 << bits) - 1
     if values.max() > high:
-        raise UserError(f"a sample is larger than the file's {bits} significant bits allow", expected=f"at most {high}", found=f"{values.max()}")
+        raise UserError(
+            f"a sample is larger than the file's {bits} significant bits allow", expected=f"at most {high}", found=f"{values.max()}"
+        )
     if samples.white_is_zero:
         values = high - values
         samples.rules.append("white-is-zero")

@@ -2,6 +2,7 @@
 """TIFF: tifffile for what it decodes itself, Pillow's libtiff for other compressions."""
 
 import io
+import zlib
 
 import numpy as np
 import tifffile
@@ -22,12 +23,16 @@ _COLORMAP, _MAX_SAMPLE, _ORIENTATION = 320, 281, 274
 def read_tiff(data: bytes, page: int | None) -> Samples:
     """The samples of a TIFF file's content."""
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        full = [number for number, one in enumerate(file.pages) if not one.is_reduced]
+        full = [number for number, one in enumerate(file.pages) if not _reduced(one)]
         rules = ["thumbnails-skipped"] if len(full) < len(file.pages) else []
         if not full:
             raise UserError("the TIFF holds no full picture, only reduced copies")
         if pages_refused(len(full), page):
             rules.append("page")
+        if len(file.pages) == 1 and file.series and file.series[0].size > file.pages.first.size:
+            raise UserError(
+                "the TIFF is a stack whose pages have no directory", found=f"{file.series[0].shape}", hint="save one page of it"
+            )
         number = full[(page or 1) - 1]
         chosen = file.pages[number]
         assert isinstance(chosen, tifffile.TiffPage)
@@ -40,10 +45,18 @@ def read_tiff(data: bytes, page: int | None) -> Samples:
         return samples
 
 
+def _reduced(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
+    return page.keyframe is not None and page.keyframe.is_reduced
+
+
 def _samples(data: bytes, number: int, page: tifffile.TiffPage) -> Samples:
     photometric = int(page.photometric)
     if photometric not in _PHOTOMETRIC:
-        raise UserError(f"TIFF colour space {page.photometric.name} has no rule", expected="grey, palette or RGB", hint="convert it to grey")
+        raise UserError(
+            f"TIFF colour space {tifffile.PHOTOMETRIC(photometric).name} has no rule",
+            expected="grey, palette or RGB",
+            hint="convert it to grey",
+        )
     if page.imagedepth != 1:
         raise UserError(f"the TIFF is a volume of {page.imagedepth} planes", expected="one plane")
     bits = page.bitspersample
@@ -72,9 +85,19 @@ def _decode(data: bytes, number: int, page: tifffile.TiffPage) -> np.ndarray:
     if int(page.compression) in _OWN and page.bitspersample in (8, 16, 32, 64):
         _complete(data, page)
         return np.asarray(page.asarray())
+    if (
+        int(page.compression) in _OWN
+        and page.bitspersample < 16
+        and page.samplesperpixel == 1
+        and not page.is_tiled
+        and page.predictor == 1
+    ):
+        _complete(data, page)
+        return _unpacked(data, page)
     if page.bitspersample not in (8, 16) or (page.bitspersample == 16 and page.samplesperpixel > 1):
         raise UserError(
-            f"TIFF of {page.samplesperpixel} × {page.bitspersample} bits, compressed by {page.compression.name}, has no decoder here",
+            f"TIFF of {page.samplesperpixel} × {page.bitspersample} bits in this compression has no decoder here",
+            found=tifffile.COMPRESSION(page.compression).name,
             hint="save it uncompressed, with 8 or 16 bits a sample",
         )
     with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
@@ -86,6 +109,22 @@ def _decode(data: bytes, number: int, page: tifffile.TiffPage) -> np.ndarray:
         if image.mode not in ("L", "P", "RGB", "RGBA", "LA", "I;16", "I;16B", "I;16L"):
             raise UserError(f"TIFF in Pillow's mode {image.mode} has no rule", expected="grey, palette or RGB")
         return values
+
+
+def _unpacked(data: bytes, page: tifffile.TiffPage) -> np.ndarray:
+    """Samples of 9 to 15 bits without gaps between them; each row begins with a byte, most significant bit first (TIFF 6.0)."""
+    row_bytes = -(-page.imagewidth * page.bitspersample // 8)
+    parts = [data[offset : offset + count] for offset, count in zip(page.dataoffsets, page.databytecounts)]
+    flat = b"".join(parts if int(page.compression) == 1 else [zlib.decompress(part) for part in parts])
+    if len(flat) < row_bytes * page.imagelength:
+        raise ValueError(f"image data hold {len(flat)} bytes, not {row_bytes * page.imagelength}")
+    rows = np.frombuffer(flat, np.uint8, row_bytes * page.imagelength).reshape(page.imagelength, row_bytes)
+    bits = np.unpackbits(rows, axis=1)[:, : page.imagewidth * page.bitspersample].reshape(page.imagelength, page.imagewidth, -1)
+    values = bits @ (1 << np.arange(page.bitspersample)[::-1])
+    if page.sampleformat == 2:
+        values = values - ((values >> (page.bitspersample - 1)) << page.bitspersample)
+        return values.astype(np.int16)
+    return values.astype(np.uint16)
 
 
 def _complete(data: bytes, page: tifffile.TiffPage) -> None:

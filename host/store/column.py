@@ -2,6 +2,7 @@
 """Under the capture writer: growing datasets behind buffers, and a file that survives a full disk."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -11,23 +12,52 @@ __all__ = ["Column", "OutputFile"]
 
 
 class OutputFile(io.FileIO):
-    """A file that remembers its first write error and from then on pretends, so that HDF5 lets go of it without a crash."""
+    """A file that never fails under HDF5, which may crash when one does.
+
+    The first error of a write is kept in `error`, for the writer to look at; what is written from then on stays in memory, so that
+    HDF5 finds everything again until it lets go of the file.
+    """
 
     error: OSError | None = None
 
+    def __init__(self, path: Path):
+        super().__init__(path, "w+")
+        self._late: list[tuple[int, bytes]] = []
+
+    def put(self, view: memoryview) -> int:
+        """What the system does: writes some of it."""
+        return super().write(view)
+
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        size = len(view)
-        if self.error is not None:
-            self.seek(size, 1)
-            return size
-        try:
-            while view:
-                view = view[super().write(view) :]
-        except OSError as error:
-            self.error = error
-            raise
+        size, at = len(view), self.tell()
+        if self.error is None:
+            try:
+                while view:
+                    view = view[self.put(view) :]
+            except OSError as error:
+                self.error = error
+        if view:
+            self._late.append((at + size - len(view), bytes(view)))
+        self.seek(at + size)
         return size
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        at = self.tell()
+        size = super().readinto(view) or 0
+        for start, data in self._late:
+            low, high = max(start, at), min(start + len(data), at + len(view))
+            if low < high:
+                view[low - at : high - at] = data[low - start : high - start]
+                size = max(size, high - at)
+        return size
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        there = super().seek(offset, whence)
+        if whence == 2 and self._late:
+            there = super().seek(max([there, *(start + len(data) for start, data in self._late)]))
+        return there
 
     def truncate(self, size: int | None = None) -> int:
         if self.error is None:
@@ -35,7 +65,6 @@ class OutputFile(io.FileIO):
                 return super().truncate(size)
             except OSError as error:
                 self.error = error
-                raise
         return size or 0
 
 

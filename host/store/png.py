@@ -25,7 +25,7 @@ def grey(values: np.ndarray) -> np.ndarray:
 
 
 def edge_grey(values: np.ndarray, *, quantile: float = 0.995) -> np.ndarray:
-    """u8: 0 is mid grey (128). Saturates at the given quantile of the magnitudes that are not 0, so that one bright pixel does not hide the rest."""
+    """u8: 0 is mid grey (128). Saturates at a quantile of the magnitudes that are not 0, so that one bright pixel doesn't hide the rest."""
     size = np.abs(values.astype(np.int64))
     some = size[size > 0]
     top = max(1.0, float(np.quantile(some, quantile))) if some.size else 1.0

@@ -3,7 +3,7 @@
 
 from macropix.gateware.registers import CONTROL
 
-__all__ = ["FORMAT", "FRAME_COLUMNS", "REGISTERS", "VERSION_MAJOR", "VERSION_MINOR"]
+__all__ = ["FORMAT", "FRAME_COLUMNS", "REGISTERS", "SPARSE_COLUMNS", "VERSION_MAJOR", "VERSION_MINOR"]
 
 #: attribute ``format`` of the root
 FORMAT = "macropix capture"
@@ -24,5 +24,7 @@ FRAME_COLUMNS = {
     "settings": "<u4",
     "host_time": "<f8",
 }
+#: datasets of ``frames`` that hold the pixels
+SPARSE_COLUMNS = ("frame_ptr", "index", "value", "masked_ptr", "masked_index")
 #: columns of ``settings/registers``: the latched registers, in the order of their addresses
 REGISTERS = tuple(name for name, register in CONTROL.items() if register.frame)

@@ -20,7 +20,7 @@ from macropix.host.frame import Frame
 from macropix.host.settings import Settings
 from macropix.host.store.column import Column, OutputFile
 from macropix.host.store.files import check_writable, disk_error
-from macropix.host.store.schema import FORMAT, FRAME_COLUMNS, VERSION_MAJOR, VERSION_MINOR
+from macropix.host.store.schema import FORMAT, FRAME_COLUMNS, SPARSE_COLUMNS, VERSION_MAJOR, VERSION_MINOR
 from macropix.host.store.table import write_settings
 
 __all__ = ["CaptureWriter"]
@@ -50,9 +50,12 @@ class CaptureWriter:
         self.part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self.open = False
         check_writable(self.path)
+        clash = [name for name in columns if name in (*FRAME_COLUMNS, *SPARSE_COLUMNS)]
+        if clash:
+            raise UserError(f"a capture file has a column {clash[0]!r} of its own")
         self._raw: OutputFile | None = None
         with self._said():
-            self._raw = OutputFile(self.part, "w+")
+            self._raw = OutputFile(self.part)
         with self._said():
             self.file = h5py.File(self._raw, "w", track_order=True)
             self.open = True
@@ -71,9 +74,6 @@ class CaptureWriter:
         self._frame_ptr, self._masked_ptr = Column(frames, "frame_ptr", "<u8"), Column(frames, "masked_ptr", "<u8")
         self._frame_ptr.add(np.zeros(1, "<u8"))
         self._masked_ptr.add(np.zeros(1, "<u8"))
-        clash = [name for name in columns if name in frames]
-        if clash:
-            raise UserError(f"a capture file has a column {clash[0]!r} of its own")
         self._extra = {name: Column(frames, name, "<i8") for name in columns}
         self._noted = dict.fromkeys(columns, 0)
         self._settings: list[tuple[Settings, int]] = []
@@ -83,15 +83,17 @@ class CaptureWriter:
 
     @contextlib.contextmanager
     def _said(self):
-        """File errors in the words of a person."""
+        """File errors in the words of a person, and no file left."""
         try:
             yield
-        except (OSError, RuntimeError) as error:
-            cause = self._raw.error if self._raw is not None and self._raw.error is not None else error
+            if self._raw is not None and self._raw.error is not None:
+                raise self._raw.error
+        except OSError as error:
             self.abort()
-            if isinstance(cause, OSError):
-                raise disk_error(self.path, cause) from None
-            raise UserError(f"cannot write {self.path}: {str(cause).splitlines()[0]}") from None
+            raise disk_error(self.path, error) from None
+        except RuntimeError as error:
+            self.abort()
+            raise UserError(f"cannot write {self.path}: {str(error).splitlines()[0]}") from None
 
     # ---- streaming ------------------------------------------------------------------------------------------
 
@@ -199,10 +201,11 @@ class CaptureWriter:
             self.file.attrs["complete"] = complete
             self.file.attrs["ended"] = ended
             self.file.close()
+            self.open = False
+        with self._said():
             if self._raw is not None:
                 os.fsync(self._raw.fileno())
                 self._raw.close()
-            self.open = False
             self.part.replace(self.path)
 
     def abort(self) -> None:

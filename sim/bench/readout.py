@@ -111,6 +111,10 @@ class Host:
         await self.command(wire.Op.CLAIM)
         assert field(self.replies[-1], "epoch") == self.epoch
         assert field(self.replies[-1], "number") == 0
+        # a reset keeps registers and memories: begin from what is known
+        words = [word for register in registers.CONTROL.values() for word in register.to_words(register.reset)]
+        await self.write(registers.CONTROL_BASE, words)
+        self.control = golden_settings.reset_registers()
 
     async def write(self, address: int, words: Sequence[int]) -> None:
         """Words from `address` on, in as many commands as it takes."""

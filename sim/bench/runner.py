@@ -23,10 +23,12 @@ SEED_VARIABLE = "MACROPIX_BENCH_SEED"
 BUILD_ARGUMENTS = {
     "verilator": [
         "--no-timing", "-Wno-fatal", "-Wno-WIDTH", "-Wno-UNOPTFLAT", "-Wno-CASEINCOMPLETE", "-O3", "--x-assign", "fast",
-        "--x-initial", "fast", "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include",
+        "--x-initial", "fast",
     ],
     "icarus": ["-g2005"],
 }  # fmt: skip
+#: precompiled headers as Debian's g++ 12 takes them; optimised no more than pays, since Python steps each clock
+MAKE_FLAGS = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1"
 
 
 class BenchError(AssertionError):
@@ -83,8 +85,10 @@ def run(
     source = folder / "top.v"
     # a time scale, so that cocotb can make clocks of any period
     source.write_text("`timescale 1ns/1ps\n" + verilog)
-    old = os.environ["PATH"]
-    os.environ["PATH"] = os.pathsep.join([str(verilator_program().parent), old]) if simulator == "verilator" else old
+    old = dict(os.environ)
+    if simulator == "verilator":
+        os.environ["PATH"] = os.pathsep.join([str(verilator_program().parent), old["PATH"]])
+        os.environ["MAKEFLAGS"] = MAKE_FLAGS
     try:
         runner = get_runner(simulator)
         runner.build(
@@ -105,12 +109,13 @@ def run(
             test_filter=tests,
             extra_env={CONFIG_VARIABLE: config.to_json(), SEED_VARIABLE: str(seed), **(environment or {})},
             log_file=folder / "bench.log",
-            results_xml="results.xml",
+            results_xml=str(folder / "results.xml"),
         )
     except (SystemExit, RuntimeError) as error:
         raise BenchError(f"{module} on {simulator}: {error}; see {folder}") from None
     finally:
-        os.environ["PATH"] = old
+        os.environ.clear()
+        os.environ.update(old)
     cases = list(ElementTree.parse(results).iter("testcase"))
     failed = [case.get("name") for case in cases if case.find("failure") is not None or case.find("error") is not None]
     passed = [case for case in cases if case.get("name") not in failed and case.find("skipped") is None]

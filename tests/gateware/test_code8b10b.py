@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# amaranth: UnusedElaboratable=no
 """8b/10b: the tables against published symbols and the golden model; encoder and decoder against the tables."""
 
 import random
@@ -7,6 +6,7 @@ import random
 import pytest
 from amaranth.hdl import Module
 from amaranth.sim import Simulator
+
 from macropix.gateware.code8b10b import CONTROLS, Decoder8b10b, Encoder8b10b, symbol
 from macropix.sim.golden import lane
 
@@ -28,17 +28,15 @@ PUBLISHED = {
 
 
 def simulate(dut, bench, clocks=20_000):
-    done = []
-
-    async def testbench(ctx):
-        await bench(ctx)
-        done.append(True)
+    async def deadline(ctx):
+        await ctx.delay(clocks * 1e-6)
+        raise AssertionError(f"not finished in {clocks} clocks")
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
-    simulator.add_testbench(testbench)
-    simulator.run_until(clocks * 1e-6)
-    assert done, f"not finished in {clocks} clocks"
+    simulator.add_testbench(bench)
+    simulator.add_testbench(deadline, background=True)
+    simulator.run()
 
 
 def test_published_symbols():
@@ -59,7 +57,7 @@ def test_encoder_and_decoder():
     m.submodules.encoder, m.submodules.decoder = encoder, decoder
     m.d.comb += decoder.symbol.eq(encoder.symbol)
     rng = random.Random(1)
-    sent = [point for point in POINTS * 12]
+    sent = list(POINTS * 12)
     rng.shuffle(sent)
     seen = set()
 
@@ -124,7 +122,11 @@ def test_decoder_finds_every_wrong_symbol():
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [((256, False, 1), "byte 0x100"), ((0x1D, True, 1), "control symbol for byte 0x1d"), ((0, False, 0), "disparity must be -1 or 1, not 0")],
+    [
+        ((256, False, 1), "byte 0x100"),
+        ((0x1D, True, 1), "control symbol for byte 0x1d"),
+        ((0, False, 0), "disparity must be -1 or 1, not 0"),
+    ],
 )
 def test_no_such_symbol(arguments, message):
     with pytest.raises(ValueError, match=message):

@@ -10,9 +10,10 @@ import zlib
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
+
 from macropix.gateware.config import Config
 from macropix.gateware.roic.encode.encoder import Encoder
-from macropix.gateware.wire import CRC16, HEADER_BYTES, OVERHEAD_BYTES, SLICE_PIXELS, TAP_BITS, Mode, Positions, Tap, ThresholdMode, Values
+from macropix.gateware.wire import CRC16, HEADER_BYTES, OVERHEAD_BYTES, SLICE_PIXELS, TAP_BITS, Tap, ThresholdMode
 from macropix.sim.golden.die import Frame, reset_registers
 from macropix.sim.golden.encode.slices import encode_frame
 from macropix.sim.golden.threshold import sent
@@ -105,7 +106,14 @@ async def _drive(ctx, dut, shots, rng, gap, clock, closed):
                 await ctx.tick()
             slice_last = n % SLICE_PIXELS == SLICE_PIXELS - 1 or n == size - 1
             value, past, masked, saturated = (array[n] for array in arrays)
-            pixel = {"value": value, "sent": past, "masked": masked, "saturated": saturated, "slice_last": slice_last, "frame_last": n == size - 1}
+            pixel = {
+                "value": value,
+                "sent": past,
+                "masked": masked,
+                "saturated": saturated,
+                "slice_last": slice_last,
+                "frame_last": n == size - 1,
+            }
             ctx.set(dut.pixels.payload, pixel)
             ctx.set(dut.pixels.valid, 1)
             if slice_last:
@@ -200,7 +208,12 @@ def shares(rng, count: int, share: float, threshold: int, mode: int, *, smooth: 
 def random_shot(rng, config: Config, *, pixels: int | None = None, share: float | None = None, **fields) -> Shot:
     pixels = int(rng.integers(1, 150)) if pixels is None else pixels
     tap = int(rng.choice([0, 0, 0, 1, 2, 3, 4, 5])) if config.taps else 0
-    fields = {"mode": int(rng.integers(0, 4)), "threshold": int(rng.choice([0, 1, 2, 5, 60, 2047])), "threshold_mode": int(rng.integers(0, 4)), "tap": tap} | fields
+    fields = {
+        "mode": int(rng.integers(0, 4)),
+        "threshold": int(rng.choice([0, 1, 2, 5, 60, 2047])),
+        "threshold_mode": int(rng.integers(0, 4)),
+        "tap": tap,
+    } | fields
     share = float(rng.choice([0, 0.02, 0.05, 0.25, 0.5, 0.9, 1])) if share is None else share
     if fields["tap"] % 6 in (0, 5):
         values = shares(rng, pixels, share, fields["threshold"], fields["threshold_mode"], smooth=bool(rng.integers(2)))
@@ -225,4 +238,138 @@ def random_shot(rng, config: Config, *, pixels: int | None = None, share: float 
 def test_random_frames(config, gap, stall):
     """Back to back, each with settings of its own."""
     rng = np.random.default_rng([11, int(gap * 10), int(stall * 10)])
-    check(config, [random_shot(rng, config) for _ in range(30)], gap=gap, stall=stall)
+    check(config, [random_shot(rng, config, pixels=int(rng.integers(1, 100))) for _ in range(12)], gap=gap, stall=stall)
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2])
+@pytest.mark.parametrize("share", [0, 0.05, 0.5, 1])
+def test_share(mode, share):
+    """Every threshold mode; and the codes that a decoder has to expect do come."""
+    rng = np.random.default_rng([12, mode, int(share * 100)])
+    shots = [
+        random_shot(rng, SMALL, pixels=pixels, mode=mode, share=share, threshold=threshold, threshold_mode=threshold_mode)
+        for pixels, threshold, threshold_mode in [(120, 20, 0), (64, 1, 1), (127, 300, 2), (65, 20, 3)]
+    ]
+    check(SMALL, shots, stall=0.2)
+
+
+def ramp(count: int) -> np.ndarray:
+    return np.arange(count) % 4096 - 2048
+
+
+N = 80
+ADVERSARIAL = {
+    "zero": np.zeros(N, int),
+    "largest": np.full(N, 2047),
+    "smallest": np.full(N, -2048),
+    "ends": np.where(np.arange(N) % 2, 2047, -2048),
+    "escapes": np.where(np.arange(N) % 40 == 39, 2047, 0),
+    "escapes below": np.where(np.arange(N) % 40 == 39, -2048, 0),
+    "first": np.where(np.arange(N) == 0, 9, 0),
+    "last": np.where(np.arange(N) == N - 1, 9, 0),
+    "last but one": np.where(np.arange(N) == N - 2, -9, 0),
+    "every other": np.where(np.arange(N) % 2, 9, 0),
+    "ramp": ramp(N) // 2,
+    "one pixel": np.array([5]),
+    "one pixel unsent": np.array([0]),
+}
+
+
+@pytest.mark.parametrize("threshold", [0, 1])
+@pytest.mark.parametrize("mode", [0, 1, 2])
+def test_adversarial(mode, threshold):
+    shots = [Shot(values=values, mode=mode, threshold=threshold) for values in ADVERSARIAL.values()]
+    check(SMALL, shots, stall=0.1)
+
+
+def test_long_gap_escapes():
+    """A gap of 900 behind short ones, and one that ends the slice."""
+    values = np.zeros(1024, int)
+    values[:40:2] = 5
+    values[960] = -5
+    check(LARGE, [Shot(values=values, mode=1, threshold=5)])
+
+
+def test_slices_of_a_frame():
+    """1,500 pixels and 2,050: first, last, where and number; slices of one pixel and two."""
+    rng = np.random.default_rng(13)
+    plans = [(1025, 1, 0.05), (1500, 2, 0.3), (2048, 1, 0.02), (2050, 0, 1)]
+    shots = [random_shot(rng, LARGE, pixels=pixels, mode=mode, share=share, threshold=40) for pixels, mode, share in plans]
+    seen = check(LARGE, shots, stall=0.05)
+    assert len(seen.packets) == 2 + 2 + 2 + 3
+
+
+def test_numbers_begin_anew_behind_clear():
+    dut = Encoder(SMALL)
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+
+    async def bench(ctx):
+        ctx.set(dut.o.ready, 1)
+        numbers = []
+        for clear, produced in [(0, 0), (0, 1), (1, 0), (0, 1)]:
+            ctx.set(dut.clear, clear)
+            await ctx.tick()
+            ctx.set(dut.clear, 0)
+            assert ctx.get(dut.produced) == produced
+            assert ctx.get(dut.idle)
+            ctx.set(dut.pixels.reserve, 1)
+            await ctx.tick()
+            ctx.set(dut.pixels.reserve, 0)
+            ctx.set(dut.pixels.payload, {"value": 1, "sent": 1, "masked": 0, "saturated": 0, "slice_last": 1, "frame_last": 1})
+            ctx.set(dut.pixels.valid, 1)
+            assert not ctx.get(dut.idle)
+            assert not ctx.get(dut.pixels.room)
+            await ctx.tick()
+            ctx.set(dut.pixels.valid, 0)
+            packet = bytearray()
+            for _ in range(100):
+                if ctx.get(dut.o.valid):
+                    packet.append(ctx.get(dut.o.payload.data))
+                await ctx.tick()
+            numbers.append(int.from_bytes(packet[4:6], "little"))
+        assert numbers == [0, 1, 0, 1]
+
+    sim.add_testbench(bench)
+    sim.run()
+
+
+def test_one_pixel_a_clock():
+    """Sparse frames of 784 pixels follow each other as fast as they come: the second reading never holds the first up."""
+    rng = np.random.default_rng(14)
+    shots = [random_shot(rng, SMALL, pixels=784, mode=1, share=0.25, threshold=40, threshold_mode=0) for _ in range(3)]
+    seen = check(SMALL, shots)
+    assert max(np.diff(seen.closed)) <= 784 + Encoder.latency + HEADER_BYTES + 2
+    # and behind the last pixel a packet is out before the next frame is in
+    assert max(np.subtract(seen.last, seen.closed)) < 784
+    assert set(np.subtract(seen.first, seen.closed)) == {Encoder.latency}
+
+
+def test_a_byte_a_clock():
+    """RAW: 12 bits a pixel leave in 1.5 clocks."""
+    seen = check(SMALL, [Shot(values=ramp(784), mode=0)])
+    assert seen.last[0] - seen.first[0] <= 784 * 1.5 + OVERHEAD_BYTES + 12
+
+
+def test_a_second_slice_comes_while_the_first_waits():
+    """With a sink that takes nothing two slices fit, and no third is admitted."""
+    dut = Encoder(SMALL)
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+
+    async def bench(ctx):
+        admitted = 0
+        for _ in range(400):
+            room = ctx.get(dut.pixels.room)
+            ctx.set(dut.pixels.reserve, room)
+            ctx.set(dut.pixels.valid, room)
+            ctx.set(dut.pixels.payload, {"value": 1, "sent": 1, "masked": 0, "saturated": 0, "slice_last": 1, "frame_last": 1})
+            admitted += room
+            ctx.set(dut.o.ready, int(admitted == 1 and not ctx.get(dut.o.payload.last)))
+            await ctx.tick()
+        assert admitted == 2
+        assert ctx.get(dut.produced) == 2
+        assert not ctx.get(dut.idle)
+
+    sim.add_testbench(bench)
+    sim.run()

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# amaranth: UnusedElaboratable=no
 """Serializer: what is on the lane, bit by bit, read with the golden model's 8b/10b table."""
 
 import random
 
 import pytest
 from amaranth.sim import Simulator
+
 from macropix.gateware.config import Config
 from macropix.gateware.roic.serializer import IDLE_SYMBOLS, QUIET_SYMBOLS, Serializer
 from macropix.gateware.wire import K_END, K_IDLE, K_START, LaneTest
@@ -22,11 +22,13 @@ class Bench:
         self.dut = Serializer(Config(lane_bits=bits))
         self.bits = []
         self.idle = []  # one a clock
-        done = []
 
         async def drive(ctx):
             await script(self, ctx)
-            done.append(True)
+
+        async def deadline(ctx):
+            await ctx.delay(clocks * 1e-6)
+            raise AssertionError(f"script not finished in {clocks} clocks")
 
         async def record(ctx):
             async for *_, word, idle in ctx.tick().sample(self.dut.lane, self.dut.idle):
@@ -37,8 +39,8 @@ class Bench:
         simulator.add_clock(1e-6)
         simulator.add_testbench(drive)
         simulator.add_testbench(record, background=True)
-        simulator.run_until(clocks * 1e-6)
-        assert done, f"script not finished in {clocks} clocks"
+        simulator.add_testbench(deadline, background=True)
+        simulator.run()
 
     async def send(self, ctx, packet, rng=None, stall=0.0):
         for place, byte in enumerate(packet):

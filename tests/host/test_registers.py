@@ -66,9 +66,10 @@ def test_what_a_register_takes(device):
     [
         ("threshold", 2048, "threshold must be from 0 to 2047 ADC LSB, not 2048"),
         ("threshold", 1.5, "threshold must be from 0 to 2047 ADC LSB, not 1.5"),
-        ("threshold", "five", "threshold must be a whole number, not 'five'"),
+        ("threshold", "five", "threshold can't be 'five'; expected a whole number"),
         ("threshold", None, "threshold must be a whole number, not None"),
         ("mode", "fast", "mode can't be 'fast'; expected one of raw, edge, auto"),
+        ("cds", "maybe", "cds can't be 'maybe'; expected one of off, on"),
         ("mode", Tap.OUT, r"mode must be a Mode, not <Tap.OUT: 0>"),
         ("gian", 1, r"no register 'gian' \(did you mean gain\?\)"),
         ("produced", 1, "produced is a status register: it can only be read"),

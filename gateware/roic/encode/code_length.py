@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false, reportCallIssue=false
 """How many bits one Rice code would take for the values of a slice.
 
 v ─► a, k ─► v >> k, escaped? ─► length ─► Σ
@@ -7,6 +8,7 @@ v ─► a, k ─► v >> k, escaped? ─► length ─► Σ
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.roic.encode.rice import follow, parameter
 from macropix.gateware.wire import SLICE_PIXELS, Rice
 
@@ -28,7 +30,7 @@ class CodeLength(wiring.Component):
     ----------
     rice : wire.Rice
         The code.
-    base : int (0 … 31)
+    base : int (−1 … 31)
         What the sum begins with.
 
     Members
@@ -58,11 +60,18 @@ class CodeLength(wiring.Component):
     def __init__(self, rice: Rice, *, base: int = 0):
         if not isinstance(rice, Rice):
             raise TypeError(f"rice must be a wire.Rice, not {rice!r}")
-        if not 0 <= base <= 31:
-            raise ValueError(f"base must be from 0 to 31, not {base}")
+        if not -1 <= base <= 31:
+            raise ValueError(f"base must be from -1 to 31, not {base}")
         self.rice, self.base = rice, base
         super().__init__(
-            {"v": In(rice.raw_bits), "coded": In(1), "sign": In(1), "last": In(1), "clear": In(1), "bits": Out(BITS, init=base)}
+            {
+                "v": In(rice.raw_bits),
+                "coded": In(1),
+                "sign": In(1),
+                "last": In(1),
+                "clear": In(1),
+                "bits": Out(BITS, init=base % (1 << BITS)),
+            }
         )
 
     def elaborate(self, platform):
@@ -83,10 +92,10 @@ class CodeLength(wiring.Component):
         ones_2, escaped_2, k_2, coded_2, sign_2 = Signal(4), Signal(), Signal.like(k), Signal(), Signal()
         m.d.sync += [ones_2.eq(ones), escaped_2.eq(escaped), k_2.eq(k_1), coded_2.eq(coded_1), sign_2.eq(sign_1)]
 
-        length = Signal(range(rice.max_bits + 2))
-        m.d.sync += length.eq(Mux(coded_2, Mux(escaped_2, rice.max_bits - 1, ones_2 + k_2) + 1 + sign_2, 0))
+        length, coded_3 = Signal(range(rice.max_bits + 2)), Signal()
+        m.d.sync += [length.eq(Mux(escaped_2, rice.max_bits - 1, ones_2 + k_2) + 1 + sign_2), coded_3.eq(coded_2)]
         with m.If(self.clear):
             m.d.sync += self.bits.eq(self.base)
-        with m.Else():
+        with m.Elif(coded_3):
             m.d.sync += self.bits.eq(self.bits + length)
         return m

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
 """Slots to tokens: the bits of each gap and value.
 
 slot, value ─► v = |y| − T, zigzag or as it is ─► a, k ─► v >> k, escaped? ─► low bits, lengths ─► token
@@ -7,6 +8,7 @@ slot, value ─► v = |y| − T, zigzag or as it is ─► a, k ─► v >> k, 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.config import Config
 from macropix.gateware.roic.encode.choice import Chosen
 from macropix.gateware.roic.encode.record import Record
@@ -26,7 +28,7 @@ def token_layout(config: Config) -> data.StructLayout:
 
 
 #: what a slot is, beside its bits
-_Mark = data.StructLayout({"valid": 1, "end": 1, "value": 1, "gap": 1, "rice": 1, "sign": 1})
+_Mark = data.StructLayout({"valid": 1, "end": 1, "gap": 1, "rice": 1})
 
 
 class Coder(wiring.Component):
@@ -53,7 +55,7 @@ class Coder(wiring.Component):
     """
 
     #: clocks from a slot to its token
-    latency = 6
+    latency = 5
 
     def __init__(self, config: Config):
         self.config = config
@@ -77,10 +79,12 @@ class Coder(wiring.Component):
         self._copy(m)
         m.d.comb += self.go.eq(self.ready | ~self.valid)
         marks = self._marks()
-        v, length, negative = self._symbol(m, marks[0])
-        v, length = self._adapt(m, marks[1], v, length)
-        v, ones, stop, length = self._divide(m, marks[2], v, length)
-        self._assemble(m, marks, v, ones, stop, length, self._move(self._move(negative, name="negative_3"), name="negative_4"))
+        v, length, negative = self._symbol(m)
+        v, length = self._adapt(m, marks[0], v, length)
+        v, ones, stop, length = self._divide(m, marks[1], v, length)
+        for stage in (2, 3):
+            negative = self._move(negative, name=f"negative_{stage}")
+        self._assemble(m, marks[2:], v, ones, stop, length, negative)
         with m.If(self.go):
             m.d.sync += self._moves
         return m
@@ -93,14 +97,14 @@ class Coder(wiring.Component):
 
     def _copy(self, m):
         """What is needed of record and choice, for the first pixels of the next slice may come before this one is over."""
-        self._rice, self._delta, self._sign = Signal(), Signal(), Signal()
+        self._delta, self._coded, self._signed = Signal(), Signal(), Signal()
         self._less = Signal(12)  # −T
         self._packed = Signal(5, init=TAP_BITS[Tap.OUT])
         with m.If(self.begin):
             m.d.sync += [
-                self._rice.eq(self.chosen.values == Values.RICE),
                 self._delta.eq(self.chosen.values == Values.DELTA),
-                self._sign.eq(self.record.sign),
+                self._coded.eq(self.chosen.values != Values.PACKED),
+                self._signed.eq((self.chosen.values == Values.RICE) & self.record.sign),
                 self._less.eq(-self.record.threshold),
             ]
             if self.config.taps:
@@ -112,43 +116,39 @@ class Coder(wiring.Component):
     def _marks(self):
         """Of each stage but the last."""
         slot = self.slot
-        value, gap = slot.kind == Kind.VALUE, slot.kind == Kind.GAP
+        gap = slot.kind == Kind.GAP
         mark = Signal(_Mark)
         self._moves += [
             mark.valid.eq(slot.valid),
             mark.end.eq(slot.kind == Kind.END),
-            mark.value.eq(value),
             mark.gap.eq(gap),
-            mark.rice.eq(gap | (value & (self._rice | self._delta))),
-            mark.sign.eq(value & self._rice & self._sign),
+            mark.rice.eq(gap | ((slot.kind == Kind.VALUE) & self._coded)),
         ]
-        marks = [mark]
+        marks: list = [mark]
         for stage in range(2, self.latency):
             marks.append(self._move(marks[-1], name=f"mark_{stage}", reset_less=False))
         return marks
 
-    def _symbol(self, m, mark):
-        """Stages 1 and 2: one adder gives |y| − T (the carry mends the one's complement), y − y_before, or y."""
-        bits, length, y = (self._move(one, name=f"slot_{i}") for i, one in enumerate((self.slot.bits, self.slot.length, self.value)))
-        before = Signal(signed(12))
-        x, change, carry, total = Signal(signed(13)), Signal(signed(13)), Signal(), Signal(signed(13))
-        negative = y[11]
-        m.d.comb += [x.eq(y[:12].as_signed()), total.eq((Cat(Const(1, 1), x) + Cat(carry, change))[1:])]
-        with m.If(self._rice):
-            m.d.comb += [x.eq(y[:12] ^ negative.replicate(12)), change.eq(self._less.as_signed()), carry.eq(negative)]
-        with m.Elif(self._delta):
-            m.d.comb += [change.eq(~before), carry.eq(1)]
+    def _symbol(self, m):
+        """Stage 1. One adder gives both: y − y_before; and y − T, or for negative y its complement y + T − 1 (T − 1 = ~−T)."""
+        y, value = self.value[:12].as_signed(), self.slot.kind == Kind.VALUE
+        before, change, total = Signal(signed(12)), Signal(signed(12)), Signal(signed(13))
+        m.d.comb += [
+            change.eq(Mux(self._delta, ~before, self._less ^ y[11].replicate(12))),
+            total.eq((Cat(self._delta, y).as_signed() + Cat(self._delta, change).as_signed()) >> 1),
+        ]
         with m.If(self.begin):
             m.d.sync += before.eq(0)
-        with m.Elif(self.go & mark.valid & mark.value):
+        with m.Elif(self.go & self.slot.valid & value):
             m.d.sync += before.eq(y)
-        zigzag = Cat(total[12], total[:12] ^ total[12].replicate(12))
-        coded = Mux(self._delta, zigzag, Mux(self._rice, total.as_unsigned(), y.as_unsigned()))
-        v = self._move(Mux(mark.value, coded, bits), name="v_2")
-        return v, self._move(Mux(mark.value, self._packed, length), name="length_2"), self._move(negative, name="negative_2")
+        size, negative = total[:12] ^ total[12].replicate(12), total[12]
+        coded = Mux(self._delta, Cat(negative, size), size)
+        v = Mux(value, Mux(self._coded, coded, self.value.as_unsigned()), self.slot.bits)
+        length = Mux(value, self._packed, self.slot.length)
+        return self._move(v, name="v_1"), self._move(length, name="length_1"), self._move(y[11], name="negative_1")
 
     def _adapt(self, m, mark, v, length):
-        """Stage 3: k of the code's state, and the state behind v."""
+        """Stage 2: k of the code's state, and the state behind v."""
         a_gap, a_value = Signal(GAP.state_bits), Signal(DELTA.state_bits)
         a = Signal(DELTA.state_bits)
         m.d.comb += a.eq(Mux(mark.gap, a_gap, a_value))
@@ -162,25 +162,26 @@ class Coder(wiring.Component):
                 m.d.sync += a_gap.eq(after)
             with m.Else():
                 m.d.sync += a_value.eq(after)
-        return self._move(v, name="v_3"), self._move(Mux(mark.rice, k, length), name="length_3")
+        return self._move(v, name="v_2"), self._move(Mux(mark.rice, k, length), name="length_2")
 
     def _divide(self, m, mark, v, k):
-        """Stage 4: ones of the unary part, whether a zero ends it, and how many bits of v follow."""
+        """Stage 3: ones of the unary part, whether a zero ends it, and how many bits of v follow."""
         quotient, escaped = Signal(DELTA.raw_bits), Signal()
         raw = Mux(mark.gap, GAP.raw_bits, Mux(self._delta, DELTA.raw_bits, VALUE.raw_bits))
         m.d.comb += [quotient.eq(v[: DELTA.raw_bits] >> k[:4]), escaped.eq(quotient >= Rice.LIMIT)]
-        ones = self._move(Mux(mark.rice, Mux(escaped, Rice.LIMIT, quotient[:4]), 0), name="ones_4")
-        stop = self._move(mark.rice & ~escaped, name="stop_4")
-        return self._move(v, name="v_4"), ones, stop, self._move(Mux(mark.rice & escaped, raw, k), name="length_4")
+        ones = self._move(Mux(mark.rice, Mux(escaped, Rice.LIMIT, quotient[:4]), 0), name="ones_3")
+        stop = self._move(mark.rice & ~escaped, name="stop_3")
+        return self._move(v, name="v_3"), ones, stop, self._move(Mux(mark.rice & escaped, raw, k), name="length_3")
 
     def _assemble(self, m, marks, v, ones, stop, length, negative):
-        """Stages 5 and 6: [sign] ones [0] low bits."""
-        sign = marks[3].sign
+        """Stages 4 and 5: [sign] ones [0] low bits."""
+        sign = Signal()
+        m.d.comb += sign.eq(marks[0].rice & ~marks[0].gap & self._signed)
         unary = Cat(one < ones for one in range(Rice.LIMIT))
-        head = self._move(Mux(sign, Cat(negative, unary), unary), name="head_5")
-        shift = self._move((ones + stop + sign)[:4], name="shift_5")
-        low = self._move(v & Cat(bit < length for bit in range(len(v))), name="low_5")
-        total = self._move((ones + stop + sign + length)[:5], name="length_5")
-        mark, rest = marks[4], DELTA.raw_bits
+        head = self._move(Mux(sign, Cat(negative, unary), unary), name="head_4")
+        shift = self._move((ones + stop + sign)[:4], name="shift_4")
+        low = self._move(v & Cat(bit < length for bit in range(len(v))), name="low_4")
+        total = self._move((ones + stop + sign + length)[:5], name="length_4")
+        mark, rest = marks[1], DELTA.raw_bits
         bits = head | (low[:rest] << shift)[: len(self.o.bits)] | Cat(Const(0, rest), low[rest:])
         self._moves += [self.o.bits.eq(bits), self.o.length.eq(total), self.o.end.eq(mark.end), self.valid.eq(mark.valid)]

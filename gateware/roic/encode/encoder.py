@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
 """Pixels to slices, in two readings.
 
 pixels ─┬─► SliceBuffer ──────────────► Sweep ─► Coder ─► Packer ─► Framer ─► PacketBytes
@@ -9,6 +10,7 @@ settings, descriptor ─► Record, HeaderBytes ──────────�
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
+
 from macropix.gateware.bus import PacketBytes, PixelPort
 from macropix.gateware.config import Config
 from macropix.gateware.registers import settings_layout
@@ -35,8 +37,8 @@ class Encoder(wiring.Component):
 
     Values without meaning act as 0: mode, threshold mode and tap; so does any tap where there are none.
 
-    **Latency**: the first byte stands in ``o`` `latency` clocks behind a slice's last pixel, if nothing is before it. **Throughput**: pixels
-    one a clock; bytes one a clock, at most, and a sent pixel one or (RUNS) two clocks. **Backpressure**: ``pixels.room``; ``o`` may stall
+    **Latency**: the first byte stands in ``o`` `latency` clocks behind a slice's last pixel, if nothing is before it. **Throughput**: one
+    pixel a clock; at most one byte a clock, and a sent pixel in one clock or (RUNS) two. **Backpressure**: ``pixels.room``; ``o`` may stall
     for ever.
 
     Parameters
@@ -80,22 +82,20 @@ class Encoder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.buffer = self.buffer = SliceBuffer(self.config)
+        m.submodules.header = self.header = HeaderBytes()
         m.submodules.framer = self.framer = Framer()
         record = Signal(Record)
-        full, half = Signal(), Signal(init=1)
+        full = Signal()
         choice = self._first_reading(m, record)
-        self._second_reading(m, record, choice.o, half)
+        self._second_reading(m, record, choice.o)
         self._admit(m)
         m.d.comb += self.framer.full.eq(full)
         with m.If(choice.done):
             m.d.sync += [full.eq(1), self.produced.eq(self.produced + 1)]
         with m.Elif(self.framer.begin):
             m.d.sync += full.eq(0)
-        with m.If(self.framer.begin):
-            m.d.sync += half.eq(~half)
         with m.If(self.clear):
             m.d.sync += self.produced.eq(0)
-        m.d.comb += self.buffer.half.eq(half)
         connect(m, self.framer.o, flipped(self.o))
         return m
 
@@ -107,7 +107,6 @@ class Encoder(wiring.Component):
         now = Signal(Record)
         tap = Mux(settings.tap > Tap.ADC.value, Tap.OUT, settings.tap) if self.config.taps else Tap.OUT
         m.d.comb += [
-            now.count.eq(buffer.count),
             now.stored.eq(buffer.stored),
             now.holes.eq(buffer.holes),
             now.open_end.eq(buffer.open_end),
@@ -116,7 +115,10 @@ class Encoder(wiring.Component):
             now.auto.eq(settings.mode == Mode.AUTO),
             now.threshold.eq(settings.threshold),
             now.threshold_mode.eq(settings.threshold_mode),
-            now.sign.eq((settings.threshold == 0) | ((settings.threshold_mode != ThresholdMode.POS) & (settings.threshold_mode != ThresholdMode.NEG))),
+            now.sign.eq(
+                (settings.threshold == 0)
+                | ((settings.threshold_mode != ThresholdMode.POS) & (settings.threshold_mode != ThresholdMode.NEG))
+            ),
             buffer.valid.eq(self.pixels.valid),
             buffer.pixel.eq(pixel),
             buffer.every.eq(now.every),
@@ -129,6 +131,7 @@ class Encoder(wiring.Component):
             meter.clear.eq(self.framer.begin),
             choice.start.eq(meter.done),
             choice.record.eq(record),
+            choice.count.eq(self.header.count),
             choice.runs.eq(meter.runs),
             choice.rice.eq(meter.rice),
             choice.delta.eq(meter.delta),
@@ -140,7 +143,7 @@ class Encoder(wiring.Component):
 
     def _header(self, m, tap, choice):
         buffer = self.buffer
-        m.submodules.header = header = HeaderBytes()
+        header = self.header
         m.d.comb += [
             header.load.eq(buffer.closed),
             header.descriptor.eq(self.descriptor),
@@ -157,7 +160,7 @@ class Encoder(wiring.Component):
             self.framer.header.eq(header.byte),
         ]
 
-    def _second_reading(self, m, record, chosen, half):
+    def _second_reading(self, m, record, chosen):
         """Sweep, coder, packer, framer."""
         buffer, framer = self.buffer, self.framer
         m.submodules.sweep = sweep = Sweep()
@@ -166,12 +169,12 @@ class Encoder(wiring.Component):
         for part in (sweep, coder):
             m.d.comb += [part.begin.eq(framer.begin), part.record.eq(record), part.chosen.eq(chosen)]
         m.d.comb += [
+            sweep.count.eq(self.header.count),
             sweep.go.eq(coder.go),
             sweep.flags.eq(buffer.flags),
-            buffer.read_flags.eq(sweep.read_flags),
-            buffer.flags_at.eq(sweep.flags_at),
-            buffer.read_value.eq(sweep.read_value),
-            buffer.value_at.eq(sweep.value_at),
+            buffer.rewind.eq(framer.begin),
+            buffer.next_flags.eq(sweep.next_flags),
+            buffer.next_value.eq(sweep.next_value),
             coder.slot.eq(sweep.slot),
             coder.value.eq(buffer.value),
             packer.begin.eq(framer.begin),

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
 """Header, CRC-16, payload and CRC-32, in this order.
 
 header bytes ─┬────────────┐
@@ -8,9 +9,10 @@ payload bytes ─────────────┼─► byte ─► Packe
               └─────────────────┘
 """
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, ResetInserter, Signal
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import PacketBytes
 from macropix.gateware.roic.encode.header import CHECKED_BYTES
 from macropix.gateware.wire import CRC16, CRC32, CRC_BYTES
@@ -60,16 +62,15 @@ class Framer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.crc16 = crc16 = CRC16(8).create()
-        m.submodules.crc32 = crc32 = CRC32(8).create()
+        # reset rather than started: the initial value then costs no logic in front of the sums
+        crc16, crc32 = CRC16(8).create(), CRC32(8).create()
+        m.submodules.crc16, m.submodules.crc32 = ResetInserter(self.begin)(crc16), ResetInserter(self.begin)(crc32)
         state, count = Signal(_State), Signal(range(CHECKED_BYTES))
         free, put, next_byte = Signal(), Signal(), Signal(8)
         m.d.comb += [
             free.eq(~self.o.valid | self.o.ready),
-            crc16.start.eq(self.begin),
             crc16.data.eq(self.header),
             crc16.valid.eq(self.take),
-            crc32.start.eq(self.begin),
             crc32.data.eq(next_byte),
             crc32.valid.eq(put & (state != _State.SEAL)),
         ]

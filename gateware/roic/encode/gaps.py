@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
 """Flags read back from the buffer: as bytes, or as the gaps between their ones.
 
 flags ─► byte ─► its lowest 1 ─► index − index before − 1 ─► gap
@@ -12,19 +13,17 @@ __all__ = ["Gaps"]
 
 
 class Gaps(wiring.Component):
-    """Holds one byte of flags, has the next one ready, and knows the distance from the last 1 that was taken to the next.
+    """Holds one byte of flags and knows the distance from the last 1 that was taken to the next.
 
-    **Latency**: ``begin``, then ``fetch`` and ``load`` in turn, and the first byte stands in ``byte``. **Throughput** one byte or one 1
-    a clock. **Backpressure**: nothing moves but on demand.
+    **Latency**: ``begin`` and `latency` times ``load``, and the first byte stands in ``byte``. **Throughput** one byte or one 1 a clock.
+    **Backpressure**: nothing moves but on demand.
 
     Members
     -------
     begin : In(1)
         Back to the start of a slice.
-    fetch : In(1)
-        Ask for the byte at ``flags_at``.
-    load : In(1)
-        Take the byte asked for, and ask for the next; only with ``fetch`` low.
+    load : In(1), flags : In(8)
+        The next byte, from the slice buffer.
     take : In(1)
         The lowest 1 of ``byte`` is done with.
     final : In(1), count : In(10)
@@ -33,22 +32,20 @@ class Gaps(wiring.Component):
         Flags with the ones not yet taken; which byte of the slice.
     gap : Out(10)
         Zeros between the last 1 taken, or the start of the slice, and the lowest 1 of ``byte``.
-    read_flags : Out(1), flags_at : Out(7), flags : In(8)
-        To the slice buffer.
     """
 
+    #: pulses of ``load`` until the first byte stands in ``byte``: two until the slice buffer has it
+    latency = 3
+
     begin: In(1)
-    fetch: In(1)
     load: In(1)
+    flags: In(8)
     take: In(1)
     final: In(1)
     count: In(10)
     byte: Out(8)
     at: Out(7)
     gap: Out(10)
-    read_flags: Out(1)
-    flags_at: Out(7)
-    flags: In(8)
 
     def elaborate(self, platform):
         m = Module()
@@ -62,13 +59,10 @@ class Gaps(wiring.Component):
             here.eq(Mux(self.final, self.count, index)),
             # here − before − 1; the final gap has pixel `count` in it, so one more
             self.gap.eq((Cat(self.final, here) + Cat(self.final, ~before))[1:]),
-            self.read_flags.eq(self.fetch | self.load),
         ]
         with m.If(self.begin):
-            m.d.sync += [self.flags_at.eq(0), self.at.eq(-1), before.eq(-1)]
-        with m.Elif(self.read_flags):
-            m.d.sync += self.flags_at.eq(self.flags_at + 1)
-        with m.If(self.load):
+            m.d.sync += [self.at.eq(-self.latency), before.eq(-1)]
+        with m.Elif(self.load):
             m.d.sync += [self.byte.eq(self.flags), self.at.eq(self.at + 1)]
         with m.Elif(self.take):
             m.d.sync += [self.byte.eq(self.byte & (self.byte - 1)), before.eq(index)]

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
 """The header of a slice: filled when its last pixel comes, completed when its code is chosen, and shifted out.
 
 descriptor, slice ─► 144 bits ─► a byte at a time
@@ -8,6 +9,7 @@ descriptor, slice ─► 144 bits ─► a byte at a time
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.roic.encode.choice import Chosen
 from macropix.gateware.wire import HEADER_BYTES, UP_SYNC, Descriptor, Header, Kind, Saturation, Tap
 
@@ -37,8 +39,8 @@ class SliceFacts(data.Struct):
 class HeaderBytes(wiring.Component):
     """Holds the one header that waits or leaves.
 
-    **Latency**: a byte stands in ``byte`` one clock behind what changes it. **Backpressure**: moves with ``take``. A new ``load`` comes only
-    when all bytes have been taken.
+    **Latency**: a byte stands in ``byte`` one clock behind what changes it. **Backpressure**: moves with ``take``. ``load`` comes only when
+    all bytes of the header before have been taken.
 
     Members
     -------
@@ -46,6 +48,8 @@ class HeaderBytes(wiring.Component):
         The last pixel of a slice.
     complete : In(1), chosen : In(Chosen)
         Behind ``load``, before the first ``take``.
+    count : Out(10)
+        The slice's, until the first ``take``.
     take : In(1)
         The next byte.
     byte : Out(8)
@@ -57,6 +61,7 @@ class HeaderBytes(wiring.Component):
     facts: In(SliceFacts)
     complete: In(1)
     chosen: In(Chosen)
+    count: Out(10)
     take: In(1)
     byte: Out(8)
 
@@ -84,7 +89,7 @@ class HeaderBytes(wiring.Component):
         end = begin + len(self.chosen.as_value())
         assert end == _place("saturated")
         loaded, shifted = header.as_value(), bits >> 8
-        m.d.comb += self.byte.eq(bits[:8])
+        m.d.comb += [self.byte.eq(bits[:8]), self.count.eq(bits[_place("count") :][:10])]
         with m.If(self.load):
             m.d.sync += [bits[:begin].eq(loaded[:begin]), bits[end:].eq(loaded[end:_BITS])]
         with m.Elif(self.take):

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
 """The first reading: what a slice would take in each adaptive code, known as soon as its last pixel has come.
 
               ┌─ gap ────────► CodeLength GAP   ─► runs
@@ -9,15 +10,19 @@ pixel, sent ──┼─ |y| − T ────► CodeLength VALUE ─► rice
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.roic.delay import delay
 from macropix.gateware.roic.encode.code_length import BITS, CodeLength
 from macropix.gateware.wire import DELTA, GAP, PREFIX_BITS, VALUE
 
-__all__ = ["Meter"]
+__all__ = ["ROUND_UP", "Meter"]
+
+#: bits added to the values' sums, so that the total needs only a shift to become bytes
+ROUND_UP = 7
 
 
 class Meter(wiring.Component):
-    """Exact bits of RUNS positions, RICE values (prefix included) and DELTA values of a slice.
+    """Exact bits of RUNS positions, RICE values (prefix included) and DELTA values of a slice, offset as `Choice` needs them.
 
     **Latency**: ``done`` comes `latency` clocks behind the last pixel; the sums then stand until ``clear``. **Throughput** one pixel a
     clock. **Backpressure** none; the next slice's first pixel comes only behind ``clear``.
@@ -32,8 +37,10 @@ class Meter(wiring.Component):
         T, and whether RICE values have a sign bit; with the pixel.
     clear : In(1)
         The sums have been read.
-    runs, rice, delta : Out(15)
-        Bits.
+    runs : Out(15)
+        Bits, less one.
+    rice, delta : Out(15)
+        Bits and `ROUND_UP`.
     done : Out(1)
         The sums hold the whole slice. A pulse.
     """
@@ -55,9 +62,9 @@ class Meter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.gap = gap = CodeLength(GAP)
-        m.submodules.value = value = CodeLength(VALUE, base=PREFIX_BITS)
-        m.submodules.difference = difference = CodeLength(DELTA)
+        m.submodules.gap = gap = CodeLength(GAP, base=-1)
+        m.submodules.value = value = CodeLength(VALUE, base=PREFIX_BITS + ROUND_UP)
+        m.submodules.difference = difference = CodeLength(DELTA, base=ROUND_UP)
         coded, last = Signal(), Signal()
         m.d.comb += [coded.eq(self.valid & self.sent), last.eq(self.valid & self.last)]
         for code, when in ((gap, coded | last), (value, coded), (difference, coded)):
@@ -79,11 +86,11 @@ class Meter(wiring.Component):
 
     def _gap(self, m, coded, last):
         """Pixels since the last one sent; the final gap has the slice's last pixel in it."""
-        gap, longer = Signal(10), Signal(10)
-        m.d.comb += longer.eq(gap + 1)
+        before, gap = Signal(10), Signal(10)
+        m.d.comb += gap.eq(before + ~self.sent)
         with m.If(self.valid):
-            m.d.sync += gap.eq(Mux(coded | last, 0, longer))
-        return Mux(self.sent, gap, longer)
+            m.d.sync += before.eq(Mux(coded | last, 0, gap))
+        return gap
 
     def _excess(self, m):
         """|y| − T: the one's complement of a negative y is one short of its magnitude, and that one goes in as a carry."""

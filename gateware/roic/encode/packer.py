@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
 """Tokens of any length to bytes.
 
 token ─► shifted behind the bits that wait ─► 8 of them a clock ─► byte
 """
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.config import Config
 from macropix.gateware.roic.encode.coder import token_layout
 
@@ -56,17 +58,20 @@ class Packer(wiring.Component):
         width = len(self.i.bits) + 7
         held, fill, ended = Signal(width), Signal(range(width + 1)), Signal()
         leaves, taken = Signal(), Signal()
-        fresh = Signal(width)
         m.d.comb += [
             self.byte.eq(held[:8]),
             self.byte_valid.eq(fill[3:] != 0),
             leaves.eq(self.byte_valid & self.byte_ready),
             self.ready.eq((fill[3:] == 0) | (leaves & (fill[3:] == 1))),
             taken.eq(self.valid & self.ready),
-            fresh.eq(Mux(taken, self.i.bits << fill[:3], 0)),
             self.done.eq(ended & (fill == 0)),
         ]
-        m.d.sync += held.eq(Mux(leaves, held >> 8, held) | fresh)
+        fresh = Mux(taken, Mux(fill[0], self.i.bits << 1, self.i.bits), 0)
+        for place in (1, 2):
+            fresh = Mux(fill[place], fresh << (1 << place), fresh)
+        # where a token is taken less than a byte stays: what is above the first byte then needs no choice
+        with m.If(leaves | taken):
+            m.d.sync += held.eq(Cat(Mux(leaves, held[8:16], held[:8]), held[16:]) | fresh)
         with m.If(self.begin):
             m.d.sync += ended.eq(0)
         with m.If(taken & self.i.end):

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
 """Two slices of pixels: one is written, the other read.
 
              ┌─ flags: one bit a pixel, in bytes ───────►┐
@@ -9,6 +10,7 @@ pixels ──────┤                                           ├─ se
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import pixel_layout
 from macropix.gateware.config import Config
 from macropix.gateware.wire import SLICE_PIXELS, Saturation
@@ -22,8 +24,8 @@ class SliceBuffer(wiring.Component):
     Only sent pixels leave a value, one behind the other; what was sent stands as a bit a pixel in ``flags``, bit 0 of byte 0 first. In a
     slice of which every pixel is sent the bit says instead that the pixel is not masked. Flags so stand as BITMAP and FLAGGED want them.
 
-    **Latency**: what a pixel clock writes can be read two clocks later; a read takes one clock. **Throughput** one pixel a clock.
-    **Backpressure** by reservation in whole slices, see `encoder.Encoder`.
+    **Latency**: what one clock writes can be read in the next; the first byte or value comes with the second ``next``. **Throughput** one
+    pixel, one byte and one value a clock. **Backpressure** by reservation in whole slices, see `encoder.Encoder`.
 
     Parameters
     ----------
@@ -42,12 +44,12 @@ class SliceBuffer(wiring.Component):
         Of the slice that closes, see `record.Record` and `wire.Header`; its last pixel included.
     index : Out(32)
         Its first pixel in the frame.
-    half : In(1)
-        The half that is read.
-    read_flags : In(1), flags_at : In(7), flags : Out(8)
-        Reads a byte of flags; it stands until the next read.
-    read_value : In(1), value_at : In(10), value : Out(signed(sample_width))
-        Reads a value.
+    rewind : In(1)
+        To the start of the half that was written next after the one read last.
+    next_flags : In(1), flags : Out(8)
+        The second of these pulses brings the slice's first byte, each one more the next.
+    next_value : In(1), value : Out(signed(sample_width))
+        Likewise for values.
     """
 
     def __init__(self, config: Config):
@@ -66,12 +68,10 @@ class SliceBuffer(wiring.Component):
                 "saturated": Out(Saturation),
                 "first": Out(1),
                 "index": Out(32),
-                "half": In(1),
-                "read_flags": In(1),
-                "flags_at": In(7),
+                "rewind": In(1),
+                "next_flags": In(1),
                 "flags": Out(8),
-                "read_value": In(1),
-                "value_at": In(10),
+                "next_value": In(1),
                 "value": Out(signed(config.sample_width)),
             }
         )
@@ -87,15 +87,22 @@ class SliceBuffer(wiring.Component):
         half, place, kept = Signal(), Signal(10), Signal(10)
         with m.If(self.valid):
             m.d.sync += place.eq(place + 1)
-            with m.If(self.sent):
-                m.d.sync += kept.eq(kept + 1)
+            m.d.sync += kept.eq(self.stored)
             with m.If(self.pixel.slice_last):
                 m.d.sync += [place.eq(0), kept.eq(0), half.eq(~half)]
         m.d.comb += [self.count.eq(place), self.stored.eq(kept + self.sent), self.open_end.eq(~self.sent)]
         self._gather(m, flag)
-        self._remember_flags(m, flag, half, place)
-        self._remember_values(m, half, kept)
         self._number(m)
+        flags = self._memory(m, "flags", 8, SLICE_PIXELS // 8)
+        values = self._memory(m, "value", self.config.sample_width, SLICE_PIXELS)
+        m.d.comb += [
+            flags.en.eq(self.valid),
+            flags.addr.eq(Cat(place[3:], half)),
+            flags.data.eq(self._byte(m, flag, place[:3])),
+            values.en.eq(self.valid & self.sent),
+            values.addr.eq(Cat(kept, half)),
+            values.data.eq(self.pixel.value),
+        ]
         return m
 
     def _gather(self, m, flag):
@@ -108,36 +115,27 @@ class SliceBuffer(wiring.Component):
                 saturated.eq(Mux(self.pixel.slice_last, 0, self.saturated.as_value())),
             ]
 
-    def _remember_flags(self, m, flag, half, place):
+    def _byte(self, m, flag, place):
         """Each pixel writes its byte as far as it is known, and the byte's last pixel the whole of it."""
-        m.submodules.flags = flags = memory.Memory(shape=8, depth=2 * SLICE_PIXELS // 8, init=[])
-        write, read = flags.write_port(), flags.read_port()
         byte, longer = Signal(8), Signal(8)
         for bit in range(8):
-            now = place[:3] == bit
-            m.d.comb += longer[bit].eq(Mux(now, flag, byte[bit] & (place[:3] > bit)))
+            m.d.comb += longer[bit].eq(Mux(place == bit, flag, byte[bit] & (place > bit)))
         with m.If(self.valid):
             m.d.sync += byte.eq(longer)
-        m.d.comb += [
-            write.en.eq(self.valid),
-            write.addr.eq(Cat(place[3:], half)),
-            write.data.eq(longer),
-            read.en.eq(self.read_flags),
-            read.addr.eq(Cat(self.flags_at, self.half)),
-            self.flags.eq(read.data),
-        ]
+        return longer
 
-    def _remember_values(self, m, half, kept):
-        m.submodules.values = values = memory.Memory(shape=signed(self.config.sample_width), depth=2 * SLICE_PIXELS, init=[])
-        write, read = values.write_port(), values.read_port()
-        m.d.comb += [
-            write.en.eq(self.valid & self.sent),
-            write.addr.eq(Cat(kept, half)),
-            write.data.eq(self.pixel.value),
-            read.en.eq(self.read_value),
-            read.addr.eq(Cat(self.value_at, self.half)),
-            self.value.eq(read.data),
-        ]
+    def _memory(self, m, name, width, words):
+        """Two halves of `words`, read in order with a register behind the memory; the write port."""
+        m.submodules[name] = both = memory.Memory(shape=width, depth=2 * words, init=[])
+        write, read = both.write_port(), both.read_port()
+        o, go = getattr(self, name), getattr(self, f"next_{name}")
+        at, half = Signal(range(words), name=f"{name}_at"), Signal(init=1, name=f"{name}_half")
+        m.d.comb += [read.en.eq(go), read.addr.eq(Cat(at, half))]
+        with m.If(self.rewind):
+            m.d.sync += [at.eq(0), half.eq(~half)]
+        with m.Elif(go):
+            m.d.sync += [at.eq(at + 1), o.eq(read.data)]
+        return write
 
     def _number(self, m):
         """Where in its frame the slice lies."""

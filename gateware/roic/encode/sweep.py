@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
 """The second reading of a slice: what is coded, one slot behind the other.
 
 flags ─► bitmap bytes │ gaps ┐
@@ -8,6 +9,7 @@ values ──────────────────────┴─�
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.roic.encode.choice import Chosen
 from macropix.gateware.roic.encode.gaps import Gaps
 from macropix.gateware.roic.encode.record import Record
@@ -40,81 +42,76 @@ class Slot(data.Struct):
 
 class _State(enum.Enum):
     IDLE = 0
-    FETCH = 1  # the first byte of flags is asked for
-    LOAD = 2  # and there
-    BITMAP = 3
-    PREFIX = 4
-    GAP = 5
-    VALUE = 6
-    FINAL = 7  # the gap behind the last value
-    END = 8
+    ASK = 1  # the first byte of flags and the first value are asked for,
+    FETCH = 2  # come to the slice buffer's registers,
+    LOAD = 3  # and to those of `Gaps`
+    BITMAP = 4
+    PREFIX = 5
+    GAP = 6
+    VALUE = 7
+    FINAL = 8  # the gap behind the last value
+    END = 9
 
 
 class Sweep(wiring.Component):
     """Walks over a slice in the buffer. Bytes of flags without a 1 take a clock each, sent pixels one or, with a gap code, two.
 
-    **Latency**: the first slot comes 4 clocks behind ``begin``. **Throughput** at most one slot a clock. **Backpressure**: stands still
+    **Latency**: the first slot comes 5 clocks behind ``begin``. **Throughput** at most one slot a clock. **Backpressure**: stands still
     in each clock in which ``go`` is low. ``begin`` comes only when the slot END has been taken.
 
     Members
     -------
     begin : In(1)
         A new slice: ``record`` and ``chosen`` are copied.
-    record : In(Record), chosen : In(Chosen)
+    record : In(Record), chosen : In(Chosen), count : In(10)
+        Of the slice; ``count`` is the number of its pixels, less one.
     go : In(1)
         The slot is taken.
     slot : Out(Slot)
         Registered.
-    read_flags : Out(1), flags_at : Out(7), flags : In(8)
-        To the slice buffer.
-    read_value : Out(1), value_at : Out(10)
-        To the slice buffer: a slot VALUE and the value's read go out together, the value comes while the slot stands in ``slot``.
+    next_flags : Out(1), flags : In(8)
+        From the slice buffer.
+    next_value : Out(1)
+        To the slice buffer, whose value belongs to the slot VALUE that stands in ``slot``.
     """
 
     begin: In(1)
     record: In(Record)
     chosen: In(Chosen)
+    count: In(10)
     go: In(1)
     slot: Out(Slot)
-    read_flags: Out(1)
-    flags_at: Out(7)
+    next_flags: Out(1)
     flags: In(8)
-    read_value: Out(1)
-    value_at: Out(10)
+    next_value: Out(1)
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.gaps = gaps = Gaps()
         state = Signal(_State)
-        self._copy(m, state)
-        here = {one: state == one for one in _State}
+        self._copy(m)
+        asks = (state == _State.ASK) | (state == _State.FETCH)
+        codes = (state == _State.GAP) | (state == _State.VALUE)
         m.d.comb += [
             gaps.begin.eq(self.begin),
-            gaps.fetch.eq(self.go & here[_State.FETCH]),
-            gaps.load.eq(
-                self.go
-                & (here[_State.LOAD] | here[_State.BITMAP] | ((here[_State.GAP] | here[_State.VALUE]) & ~gaps.byte.any()))
-            ),
-            gaps.take.eq(self.go & here[_State.GAP]),
-            gaps.final.eq(here[_State.FINAL]),
-            gaps.count.eq(self.count),
-            self.read_flags.eq(gaps.read_flags),
-            self.flags_at.eq(gaps.flags_at),
+            gaps.load.eq(self.go & (asks | (state == _State.LOAD) | (state == _State.BITMAP) | (codes & ~gaps.byte.any()))),
             gaps.flags.eq(self.flags),
-            self.read_value.eq(self.go & here[_State.VALUE]),
+            gaps.take.eq(self.go & (state == _State.GAP)),
+            gaps.final.eq(state == _State.FINAL),
+            gaps.count.eq(self.last),
+            self.next_flags.eq(gaps.load),
+            self.next_value.eq(self.go & (asks | (self.slot.valid & (self.slot.kind == Kind.VALUE)))),
         ]
         with m.If(self.go):
             self._walk(m, state, gaps)
         with m.If(self.begin):
-            m.d.sync += [state.eq(_State.FETCH), self.value_at.eq(0)]
-        with m.Elif(self.read_value):
-            m.d.sync += [self.value_at.eq(self.value_at + 1), self.left.eq(self.left - 1)]
+            m.d.sync += state.eq(_State.ASK)
         return m
 
-    def _copy(self, m, state):
+    def _copy(self, m):
         """What is needed of record and choice, for the first pixels of the next slice may come before this one is over."""
         self.runs, self.bitmap, self.rice, self.open_end = Signal(), Signal(), Signal(), Signal()
-        self.left, self.count, self.limit = Signal(11), Signal(10), Signal(PREFIX_BITS)
+        self.left, self.last, self.limit = Signal(11), Signal(10), Signal(PREFIX_BITS)
         record, positions = self.record, self.chosen.positions
         mode = Mux(record.threshold_mode.as_value().all(), ThresholdMode.ABS, record.threshold_mode)
         with m.If(self.begin):
@@ -124,7 +121,7 @@ class Sweep(wiring.Component):
                 self.rice.eq(self.chosen.values == Values.RICE),
                 self.open_end.eq(record.open_end),
                 self.left.eq(record.stored),
-                self.count.eq(record.count),
+                self.last.eq(self.count),
                 self.limit.eq(Cat(record.threshold, mode)),
             ]
 
@@ -135,14 +132,16 @@ class Sweep(wiring.Component):
         prefix = Mux(self.rice, _State.PREFIX, codes)
         m.d.sync += [slot.valid.eq(0), slot.kind.eq(Kind.RAW), slot.bits.eq(gaps.gap), slot.length.eq(PREFIX_BITS)]
         with m.Switch(state):
+            with m.Case(_State.ASK):
+                m.d.sync += state.eq(_State.FETCH)
             with m.Case(_State.FETCH):
                 m.d.sync += state.eq(_State.LOAD)
             with m.Case(_State.LOAD):
                 m.d.sync += state.eq(Mux(self.left == 0, _State.END, Mux(self.bitmap, _State.BITMAP, prefix)))
             with m.Case(_State.BITMAP):
                 m.d.sync += [slot.valid.eq(1), slot.bits.eq(gaps.byte), slot.length.eq(8)]
-                with m.If(gaps.at == self.count[3:]):
-                    m.d.sync += [slot.length.eq(self.count[:3] + 1), state.eq(prefix)]
+                with m.If(gaps.at == self.last[3:]):
+                    m.d.sync += [slot.length.eq(self.last[:3] + 1), state.eq(prefix)]
             with m.Case(_State.PREFIX):
                 m.d.sync += [slot.valid.eq(1), slot.bits.eq(self.limit), state.eq(codes)]
             with m.Case(_State.GAP):
@@ -150,7 +149,7 @@ class Sweep(wiring.Component):
                 with m.If(gaps.byte.any()):
                     m.d.sync += state.eq(_State.VALUE)
             with m.Case(_State.VALUE):
-                m.d.sync += [slot.valid.eq(1), slot.kind.eq(Kind.VALUE)]
+                m.d.sync += [slot.valid.eq(1), slot.kind.eq(Kind.VALUE), self.left.eq(self.left - 1)]
                 with m.If(self.left == 1):
                     m.d.sync += state.eq(Mux(self.runs & self.open_end, _State.FINAL, _State.END))
                 with m.Else():
