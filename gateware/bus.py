@@ -7,6 +7,7 @@ chain ─ PixelPort ─► encoder ─ PacketBytes ─► serializer ═ lane �
 from amaranth.hdl import signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.config import Config
 
 __all__ = ["LaneBytes", "PacketBytes", "PixelPort", "WindowPort", "counts_layout", "pixel_layout"]

@@ -17,6 +17,7 @@ import enum
 
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
+
 from macropix.gateware.config import Config, Form, Link
 from macropix.gateware.wire import CRC16, LaneTest, Mode, Read, Scene, Tap, ThresholdMode
 

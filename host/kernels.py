@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from macropix.host.errors import UserError
 
 __all__ = ["Kernel", "custom", "from_file", "get", "names"]
@@ -212,7 +213,9 @@ def from_file(path: str | Path, scale: Fraction | float | int | None = None) -> 
         raise UserError(f"{path}: no key {error}", expected="weights = [[…], …]") from None
     except (OSError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{path}: can't be read as a kernel", found=getattr(error, "strerror", None) or str(error)) from None
-    square = weights.ndim == 2 if isinstance(weights, np.ndarray) else isinstance(weights, list) and all(isinstance(r, list) for r in weights)
+    square = (
+        weights.ndim == 2 if isinstance(weights, np.ndarray) else isinstance(weights, list) and all(isinstance(r, list) for r in weights)
+    )
     if not square:
         raise UserError(f"{path}: weights are not a square of numbers")
     return custom(weights, name=name, scale=scale, note=note)

@@ -8,6 +8,7 @@ import copy
 from collections.abc import Sequence
 
 import numpy as np
+
 from macropix.gateware.registers import BIAS, BIAS_STRIDE, CONTROL, CONTROL_BASE, CONTROL_WORDS, DARK, WEIGHT
 from macropix.gateware.wire import Read
 from macropix.host.geometry import Geometry

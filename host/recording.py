@@ -87,8 +87,9 @@ class Recording:
                 self._geometry = self._status.geometry
             if packet.epoch and (packet.kind != Kind.DATA.value or self._assembler is None):
                 self._follow(packet)
-            data = packet.kind == Kind.DATA.value and self._assembler is not None
-            if data and (frame := self._assembler.add(packet)) is not None:
+            if packet.kind != Kind.DATA.value or self._assembler is None:
+                continue
+            if (frame := self._assembler.add(packet)) is not None:
                 yield frame
 
     def _follow(self, packet: Packet) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from macropix.gateware.registers import CONTROL
 from macropix.gateware.wire import Mode, Read, Tap, ThresholdMode
 

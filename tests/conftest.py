@@ -4,8 +4,9 @@
 import os
 from pathlib import Path
 
-import macropix.gateware
 import pytest
+
+import macropix.gateware
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,6 +7,7 @@ commands ──► GoldenDevice ──► stream          scene, registers, kern
 import struct
 
 import numpy as np
+
 from macropix.gateware import wire
 from macropix.gateware.config import Config
 from macropix.gateware.registers import BIAS, BIAS_STRIDE, CONTROL, PEDESTAL, SCENE, STATUS, STATUS_WORDS

@@ -7,13 +7,14 @@ scene, kernels, modes ──► Script ──► one vector
 from collections.abc import Callable
 
 import numpy as np
+from vector_script import Script, describe_frame, describe_packets
+
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Mode, Op, Positions, Read, Scene, Tap, ThresholdMode, Values
 from macropix.sim.golden import oracle
 from macropix.sim.golden.encode.slices import encode_slice
 from macropix.sim.golden.packets import command
 from macropix.sim.golden.settings import tag
-from vector_script import Script, describe_frame, describe_packets
 
 __all__ = ["STREAMS"]
 

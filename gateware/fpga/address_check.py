@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """Whether a range of the register map is there, all of it.
 
 address, words ─► last = address + words − 1 ─► both in one block, and last below its end?
@@ -7,6 +8,7 @@ address, words ─► last = address + words − 1 ─► both in one block, and
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.config import Config
 from macropix.gateware.registers import (
     BIAS,

@@ -8,6 +8,7 @@ lane ═ 1, 2, 5 or 10 bits a clock ═► window ─► K28.5 at each place? �
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.code8b10b import SYMBOL_BITS, symbol
 from macropix.gateware.wire import K_IDLE
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """The bias bank: codes of up to eight kernels, and what weight and dark current each code stands for.
 
 kernel ─► bank ─► code of each sub-pixel ─► response table ─► (w, dark) ─┬─► settings.weight, dark_sum
@@ -6,8 +7,9 @@ kernel ─► bank ─► code of each sub-pixel ─► response table ─► (w
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import WindowPort
 from macropix.gateware.config import Config
 from macropix.gateware.registers import BIAS, BIAS_STRIDE, DARK, WEIGHT, settings_layout
@@ -18,7 +20,8 @@ __all__ = ["BiasBank"]
 class BiasBank(wiring.Component):
     """Looks up the biases of one kernel before each exposure, two clocks a sub-pixel.
 
-    A kernel that is not in the bank has all codes 0. After reset w is the code itself and dark 0. Without `Config.response_table` it stays so, and there are no tables.
+    A kernel that is not in the bank has all codes 0. At first w is the code itself and dark 0. Without `Config.response_table` it stays
+    so, and there are no tables.
 
     **Latency** from `start` to `done`: ``latency`` clocks. **Throughput** one lookup at a time. **Backpressure**: a start during a lookup
     is not heard, nor does the window answer then: the bus is lent only between exposures.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """Bytes from the host become one checked command at a time.
 
 bytes ─┬─► HeaderFinder ─► command ────────────────┐
@@ -8,6 +9,7 @@ bytes ─┬─► HeaderFinder ─► command ───────────
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.fpga.header_finder import HeaderFinder
 from macropix.gateware.wire import CRC32, CRC_BYTES, MAX_WORDS, Command, Op
 

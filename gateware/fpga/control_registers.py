@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """The CONTROL block: each register as flip-flops for those who need its value, and as words for those who read it back.
 
 write ─► cut to the register's width, sign-extended ─┬─► flip-flops ─► values
@@ -8,6 +9,7 @@ write ─► cut to the register's width, sign-extended ─┬─► flip-flops 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.registers import CONTROL, CONTROL_BASE, CONTROL_WORDS
 
 __all__ = ["ControlRegisters", "values_layout"]
@@ -23,8 +25,8 @@ def values_layout() -> data.StructLayout:
 class ControlRegisters(wiring.Component):
     """Registers that can be written, in the clock of the write, and read back.
 
-    What is read back comes from a memory that is written along, so no multiplexer over all registers is needed. Both hold their reset values
-    from the start, and both keep what was written through a reset of the clock domain, as the other memories do.
+    What is read back comes from a memory that is written along, so no multiplexer over all registers is needed. Both hold their reset
+    values from the start, and both keep what was written through a reset of the clock domain, as the other memories do.
 
     **Latency** 1 clock from ``index`` to ``word``, 1 from ``write`` to ``values`` and 2 to ``word``. **Throughput** one word a clock.
     **Backpressure** none.
@@ -67,11 +69,10 @@ class ControlRegisters(wiring.Component):
             self.word.eq(read.data),
         ]
         for bits, index, cases in self._cuts():
-            with m.Switch(self.index):
-                with m.Case(*cases):
-                    m.d.comb += mask.eq((1 << bits) - 1)
-                    if index:
-                        m.d.comb += sign.eq(self.write_data[bits - 1])
+            with m.Switch(self.index), m.Case(*cases):
+                m.d.comb += mask.eq((1 << bits) - 1)
+                if index:
+                    m.d.comb += sign.eq(self.write_data[bits - 1])
         layout = values_layout()
         # no reset: what acts and what is read back (and counted into the tag) must never part, and a memory is not reset
         values = Signal(layout, init={name: register.reset for name, register in CONTROL.items()}, reset_less=True)

@@ -13,6 +13,7 @@ from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer, PulseSynchronizer
 from amaranth.lib.fifo import AsyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import LaneBytes, WindowPort, counts_layout
 from macropix.gateware.config import Config
 from macropix.gateware.fpga.snapshot import Snapshot

@@ -9,6 +9,7 @@ lane ═► aligner ─► 8b/10b decoder ─► slices and CRC-32 ─► LaneBy
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import LaneBytes
 from macropix.gateware.code8b10b import Decoder8b10b
 from macropix.gateware.config import Config

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """When everything made has left the device.
 
 die idle, lane quiet, FIFO empty, uplink idle ─► for 255 clocks on end ─► drained
@@ -7,6 +8,7 @@ die idle, lane quiet, FIFO empty, uplink idle ─► for 255 clocks on end ─�
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.wire import LaneTest
 
 __all__ = ["QUIET_CLOCKS", "Drain"]

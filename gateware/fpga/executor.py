@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """Executes one checked command: writes its words, or tells sequencer and reporter what to do.
 
 CommandDecoder ─► CommandJudge ─┬─ WRITE ─► bus ─► register file ──┐
@@ -10,6 +11,7 @@ CommandDecoder ─► CommandJudge ─┬─ WRITE ─► bus ─► register fi
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.config import Config
 from macropix.gateware.fpga.judge import CommandJudge
 from macropix.gateware.wire import Command, Error, Op
@@ -115,9 +117,8 @@ class CommandExecutor(wiring.Component):
 
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
-            with m.State("IDLE"):
-                with m.If(self.valid & self.quiet):
-                    m.next = "SETTLE"
+            with m.State("IDLE"), m.If(self.valid & self.quiet):
+                m.next = "SETTLE"
             with m.State("SETTLE"):
                 m.next = "JUDGE"
             with m.State("JUDGE"):

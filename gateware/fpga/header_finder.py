@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """A window slides over the bytes from the host until it lies on a command's header.
 
 bytes ─► window of 12 ─► sync at its head? ─► once round through the CRC-16 ─► found
@@ -9,6 +10,7 @@ bytes ─► window of 12 ─► sync at its head? ─► once round through the
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.wire import COMMAND_BYTES, CRC16, DOWN_SYNC, Command
 
 __all__ = ["HeaderFinder"]

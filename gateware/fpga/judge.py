@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """Which error, if any, a command is to be answered with.
 
 command, corrupt, long, epoch ─► op known? length? epoch? addresses? ─► first error that applies
@@ -7,6 +8,7 @@ command, corrupt, long, epoch ─► op known? length? epoch? addresses? ─► 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.config import Config
 from macropix.gateware.fpga.address_check import AddressCheck
 from macropix.gateware.wire import Command, Error, Op

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """The FPGA around the die: all of it but clock bridges to the die and the link's pins.
 
 rx ─► CommandDecoder ─► CommandExecutor ─► RegisterFile, Sequencer, BiasBank, Tag ─► die (settings, descriptor, start)
@@ -9,6 +10,7 @@ lane ═► Deserializer ─► SliceFifo ────────────�
 from amaranth.hdl import Cat, DomainRenamer, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.config import Config
 from macropix.gateware.fpga.bias import BiasBank
 from macropix.gateware.fpga.commands import CommandDecoder

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """Everything that has an address, behind one counting address.
 
           ┌─► STATUS   (live values)            0x0000
@@ -11,6 +12,7 @@ address ──┼─► bias bank and response table      0x1000, 0x2000
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import WindowPort
 from macropix.gateware.config import Config
 from macropix.gateware.fpga.control_registers import ControlRegisters, values_layout

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """Replies and status packets, word by word.
 
 header (10 words) ─► reply (5 words, replies only) ─► words from the register file ─► CRC-32 (2 words) ─► low byte, high byte
@@ -7,6 +8,7 @@ header (10 words) ─► reply (5 words, replies only) ─► words from the reg
 from amaranth.hdl import C, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import PacketBytes
 from macropix.gateware.registers import STATUS_WORDS
 from macropix.gateware.wire import CRC16, CRC32, CRC_BYTES, HEADER_BYTES, MAX_WORDS, REPLY_BYTES, UP_SYNC, Command, Error, Kind

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """Shots and their frames: for each shot one exposure of each kernel of the sequence.
 
 START ─► between ─► latch (tag, biases) ─► descriptor, start ─► expose ─┬─► next kernel, next shot ─► between
@@ -8,6 +9,7 @@ START ─► between ─► latch (tag, biases) ─► descriptor, start ─► 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.fpga.shot_counts import ShotCounts
 from macropix.gateware.wire import Descriptor
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """The sequencer's side of the ledger: shots, frames and missed triggers since the claim."""
 
 from amaranth.hdl import Module

@@ -9,6 +9,7 @@ LaneBytes ─► written ahead ─ good ─► committed ─► block RAM ─►
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import LaneBytes, PacketBytes
 from macropix.gateware.config import Config
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """The STATUS block: constants and live counts behind one multiplexer that never tears a register.
 
 identity ──┐
@@ -8,6 +9,7 @@ counters ──┴─► multiplexer ─► register of 32 bits ─► low or hi
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.config import Config
 from macropix.gateware.fpga.identity import identity
 from macropix.gateware.registers import STATUS, STATUS_BASE, STATUS_WORDS

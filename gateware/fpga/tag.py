@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """The tag of a configuration: CRC-16 of what acts on the frame, taken before each exposure.
 
 CONTROL words marked frame ─┐
@@ -8,6 +9,7 @@ CONTROL words marked frame ─┐
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.registers import CONTROL, CONTROL_BASE, CONTROL_WORDS
 from macropix.gateware.wire import CRC16
 

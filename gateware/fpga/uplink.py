@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """Whole packets from two sources onto one byte stream.
 
 slice FIFO ─┐
@@ -9,6 +10,7 @@ reporter ───┘
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import PacketBytes
 
 __all__ = ["Uplink"]

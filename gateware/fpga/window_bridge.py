@@ -9,6 +9,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.cdc import PulseSynchronizer
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import WindowPort
 
 __all__ = ["WindowBridge"]

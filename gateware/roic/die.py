@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """The die: all of it.
 
 settings, descriptor, start ─► chain ─ pixels ─► encoder ─ slices ─► serializer ═► lane
@@ -8,6 +9,7 @@ scene, pedestal windows ───────┘
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import WindowPort, counts_layout
 from macropix.gateware.config import Config
 from macropix.gateware.registers import settings_layout

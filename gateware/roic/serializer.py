@@ -9,6 +9,7 @@ PacketBytes ─► K27.7, bytes, K29.7 between idle pairs ─► 8b/10b ─► s
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import PacketBytes
 from macropix.gateware.code8b10b import SYMBOL_BITS, Encoder8b10b
 from macropix.gateware.config import Config

@@ -7,6 +7,7 @@ Packet ─► epoch? ─► number? ─► tag? ─► pixels ─► in sequence
 """
 
 import numpy as np
+
 from macropix.gateware.wire import SLICE_PIXELS, Mode, Saturation, Tap
 from macropix.host.decode.bytes import Packet
 from macropix.host.decode.errors import DecodeError

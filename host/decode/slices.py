@@ -11,6 +11,7 @@ import dataclasses
 
 import numba
 import numpy as np
+
 from macropix.gateware import wire
 from macropix.host.decode.errors import DecodeError
 

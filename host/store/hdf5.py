@@ -13,6 +13,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+
 from macropix.gateware.wire import Kind, Saturation, Tap
 from macropix.host.decode.bytes import PacketDecoder
 from macropix.host.decode.frames import FrameAssembler

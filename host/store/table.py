@@ -7,6 +7,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+
 from macropix.host.settings import Settings
 from macropix.host.store.schema import REGISTERS
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+
 from macropix.host.errors import UserError
 from macropix.host.frame import Frame
 from macropix.host.settings import Settings

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """The chip alone: scenes in through its window, exposures by pulse, slices off its lane, against the golden model.
 
 scene, settings, descriptor ──► Die ═ lane ═► `LaneMonitor` ──► `Scoreboard` ◄── golden
@@ -11,6 +12,7 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, with_timeout
+
 from macropix.gateware import registers, wire
 from macropix.gateware.config import Config
 from macropix.host import kernels

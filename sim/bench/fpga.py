@@ -4,6 +4,7 @@
 import cocotb
 import numpy as np
 from cocotb.triggers import ClockCycles
+
 from macropix.gateware import registers, wire
 from macropix.gateware.wire import Error, Op
 from macropix.host import kernels

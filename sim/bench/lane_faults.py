@@ -3,6 +3,7 @@
 
 import cocotb
 from cocotb.triggers import ClockCycles
+
 from macropix.gateware.wire import Op
 from macropix.sim.bench.fpga import random_scene
 from macropix.sim.bench.packets import field

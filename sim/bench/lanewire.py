@@ -9,6 +9,7 @@ import random
 import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge, Timer
+
 from macropix.gateware.config import Config
 
 __all__ = ["LaneWire"]

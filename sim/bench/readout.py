@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """The whole top as a host sees it: commands in, packets out, stalls on both streams, against the golden model.
 
 golden.packets.command ──► rx ═► Top ═► tx ──► `packets.cut` ──► replies to who asked, data to the comparison, status kept
@@ -12,6 +13,7 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge
+
 from macropix.gateware import registers, wire
 from macropix.gateware.config import Config
 from macropix.host import kernels

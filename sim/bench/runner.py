@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cocotb_tools.runner import get_runner
+
 from macropix.gateware.config import Config
 from macropix.sim.rtl.build import verilator_program
 

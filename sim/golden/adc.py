@@ -5,6 +5,7 @@ p ── by 2^5, rounded ──► y
 """
 
 import numpy as np
+
 from macropix.sim.golden.narrow import rounded, sat12
 
 __all__ = ["convert"]

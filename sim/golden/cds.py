@@ -5,6 +5,7 @@ base + pattern + n₁ ──► R          R + q + n₂ ──► S          S �
 """
 
 import numpy as np
+
 from macropix.sim.golden.narrow import sat18, satu12
 
 __all__ = ["pattern", "sample"]

@@ -7,6 +7,7 @@ feed(bytes) ─► CommandFinder ─► Memory, sequencer ─► die ─► slic
 from collections import deque
 
 import numpy as np
+
 from macropix.gateware.config import Config, Form
 from macropix.gateware.registers import DIE_ID, STATUS, STATUS_BASE, STATUS_WORDS, State, features
 from macropix.gateware.wire import MAX_WORDS, PROTOCOL_MAJOR, PROTOCOL_MINOR, SLICE_PIXELS, Error, Kind, Op

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Saturation, Scene, Tap
 from macropix.sim.golden.adc import convert

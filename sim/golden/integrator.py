@@ -5,6 +5,7 @@ s ── · t by 2^16, + test charge ── well ──► q
 """
 
 import numpy as np
+
 from macropix.sim.golden.narrow import rounded, saturate
 
 __all__ = ["integrate"]

@@ -7,6 +7,7 @@ x of M × M sub-pixels ── · w, + 256 · dark ──► s
 from collections.abc import Sequence
 
 import numpy as np
+
 from macropix.gateware.wire import Read
 
 __all__ = ["sums"]

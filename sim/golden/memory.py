@@ -5,6 +5,7 @@ address ── there? ──► control words, bias, response table, pedestal ma
 """
 
 import numpy as np
+
 from macropix.gateware.config import Config
 from macropix.gateware.registers import (
     BIAS,

@@ -7,6 +7,7 @@ scene of one array ── expose ──► Frame          picture of any size �
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Read
 from macropix.sim.golden.die import Frame, develop, expose, reset_registers

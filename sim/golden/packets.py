@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable
 
 from amaranth.lib import data
+
 from macropix.gateware.wire import (
     COMMAND_BYTES,
     CRC_BYTES,

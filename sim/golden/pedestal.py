@@ -5,6 +5,7 @@ y ── − pedestal[n] ──► y'
 """
 
 import numpy as np
+
 from macropix.sim.golden.narrow import sat12
 
 __all__ = ["subtract"]

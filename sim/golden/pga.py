@@ -5,6 +5,7 @@ d ── · 2^g ──► p
 """
 
 import numpy as np
+
 from macropix.sim.golden.narrow import sat18
 
 __all__ = ["MAX_GAIN", "amplify"]

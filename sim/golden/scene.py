@@ -5,6 +5,7 @@ scene_source, scene_level, seed, shot ──► x[R, C]
 """
 
 import numpy as np
+
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Scene
 from macropix.sim.golden.noise import PRBS, states

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
 from macropix.gateware.config import Config
 from macropix.gateware.registers import CONTROL
 from macropix.gateware.wire import Mode, Read, Scene, Tap, ThresholdMode

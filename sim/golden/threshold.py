@@ -5,6 +5,7 @@ y' ── ≥ T, ≤ −T, or either; not masked ──► sent
 """
 
 import numpy as np
+
 from macropix.gateware.wire import ThresholdMode
 
 __all__ = ["sent"]

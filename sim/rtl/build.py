@@ -20,6 +20,7 @@ from math import gcd
 from pathlib import Path
 
 import platformdirs
+
 from macropix.gateware.config import Config, Link
 from macropix.host.errors import DeviceError, UserError
 

@@ -4,6 +4,7 @@
 import dataclasses
 
 import pytest
+
 from macropix.boards import flow
 
 pytestmark = [pytest.mark.slow, pytest.mark.fpga]

@@ -4,6 +4,7 @@
 import dataclasses
 
 import pytest
+
 from macropix.gateware.config import Config, Form
 from macropix.gateware.roic.die import Die
 from macropix.gateware.top import Top

@@ -7,6 +7,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from macropix.gateware.bus import WindowPort
 from macropix.gateware.config import Config
 from macropix.gateware.fpga.bias import BiasBank

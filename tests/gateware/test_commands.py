@@ -4,6 +4,7 @@
 import random
 
 import pytest
+
 from macropix.gateware.fpga.commands import CommandDecoder
 from macropix.gateware.wire import COMMAND_BYTES, MAX_WORDS, Op
 from macropix.sim.golden.commands import CommandFinder, Request
@@ -68,7 +69,11 @@ def garbled(seed: int, commands: int) -> bytes:
     stream = b""
     for sequence in range(commands):
         op = rng.choice([1, 1, 1, 2, 3, 4, 5, 6, 0, 9, 255])
-        words = [rng.choice([0xC3C3, rng.randrange(65536)]) for _ in range(rng.choice([0, 1, 2, 7]))] if op == 1 else rng.choice([0, 1, 256, 257])
+        words = (
+            [rng.choice([0xC3C3, rng.randrange(65536)]) for _ in range(rng.choice([0, 1, 2, 7]))]
+            if op == 1
+            else rng.choice([0, 1, 256, 257])
+        )
         text = bytearray(command(op, sequence, rng.randrange(65536), rng.randrange(65536), words))
         damage = rng.random()
         if damage < 0.15:

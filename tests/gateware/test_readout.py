@@ -6,6 +6,7 @@ import zlib
 
 import pytest
 from amaranth.sim import Simulator
+
 from macropix.gateware.config import Config
 from macropix.gateware.fpga.readout import Readout
 from macropix.gateware.registers import STATUS
@@ -42,7 +43,9 @@ class Board:
             if start:
                 assert not left
                 left = self.exposure
-                self.starts.append({name: int(descriptor[name]) for name in ("epoch", "tag", "shot", "kernel")} | {"gain": int(settings["gain"])})
+                self.starts.append(
+                    {name: int(descriptor[name]) for name in ("epoch", "tag", "shot", "kernel")} | {"gain": int(settings["gain"])}
+                )
             assert not (left and (ctx.get(die.scene.write) or ctx.get(die.scene.read)))
 
     def window(self, name):
@@ -142,7 +145,27 @@ def random_commands(seed: int, count: int) -> list[bytes]:
     rng = random.Random(seed)
     out = [command(Op.READ, 1, 0, 0x1B, 1), command(Op.WRITE, 2, 0, 0x100, [1]), command(Op.CLAIM, 3, 0), command(Op.CLAIM, 4, EPOCH)]
     sequence = 4
-    places = [0, 30, 59, 60, 0xFF, 0x100, 0x10D, 0x11D, 0x11E, 0x1000, 0x10FE, 0x2000, 0x23FF, 0x27FE, 0x4000, 0x4022, 0x8000, 0x803E, 0xFFFF]
+    places = [
+        0,
+        30,
+        59,
+        60,
+        0xFF,
+        0x100,
+        0x10D,
+        0x11D,
+        0x11E,
+        0x1000,
+        0x10FE,
+        0x2000,
+        0x23FF,
+        0x27FE,
+        0x4000,
+        0x4022,
+        0x8000,
+        0x803E,
+        0xFFFF,
+    ]
     while len(out) < count:
         if rng.random() < 0.15:
             out.append(out[-1])

@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+
 from macropix.gateware.config import Config
 from macropix.gateware.fpga.address_check import AddressCheck
 from macropix.gateware.fpga.identity import gateware_hash, identity
@@ -138,7 +139,8 @@ def test_windows(simulate, name, base, delay):
                 log.append((writes, address))
                 for _ in range(delay if writes else max(delay, 1)):
                     await ctx.tick()
-                    assert not ctx.get(window.write) and not ctx.get(window.read)
+                    assert not ctx.get(window.write)
+                    assert not ctx.get(window.read)
                     assert ctx.get(window.address) == address
                 if writes:
                     memory[address] = ctx.get(window.write_data)

@@ -4,6 +4,7 @@
 import random
 
 import pytest
+
 from macropix.gateware.fpga.reporter import Reporter
 from macropix.gateware.registers import STATUS_WORDS
 from macropix.gateware.wire import Error, Kind, Op

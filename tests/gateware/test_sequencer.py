@@ -4,6 +4,7 @@
 import random
 
 import pytest
+
 from macropix.gateware.fpga.drain import QUIET_CLOCKS, Drain
 from macropix.gateware.fpga.sequencer import Sequencer
 

@@ -8,8 +8,8 @@ commands ─┬─► Top ──────────► packets ─┐
 import random
 import zlib
 
-import pytest
 from amaranth.sim import Simulator
+
 from macropix.gateware.config import Config, Form, Link
 from macropix.gateware.registers import CONTROL, STATUS, STATUS_WORDS, State
 from macropix.gateware.top import Top

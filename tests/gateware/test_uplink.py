@@ -4,6 +4,7 @@
 import random
 
 import pytest
+
 from macropix.gateware.fpga.uplink import Uplink
 
 

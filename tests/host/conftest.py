@@ -4,6 +4,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from macropix.gateware.config import Config
 from macropix.host.device import Device
 from macropix.host.errors import DeviceError

@@ -7,6 +7,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from macropix.gateware.wire import COMMAND_BYTES, HEADER_BYTES, MAX_PAYLOAD, REPLY_BYTES, Command, Header, Kind, Reply
 from macropix.host.command import unpack_reply
 from macropix.host.decode.bytes import FIELDS, PacketDecoder

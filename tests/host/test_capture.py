@@ -15,6 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+
 from macropix.gateware.registers import CONTROL
 from macropix.host import CaptureFile, record
 from macropix.host import open as open_device
@@ -120,7 +121,10 @@ def test_everything_beside_the_frames(device, path):
         assert [text for _, text in file.log][1] == "all tiles taken"
         assert set(file.settings[0].registers) == {name for name, one in CONTROL.items() if one.frame}
         assert len(file.settings) == 4
-        assert file.attributes("device")["configuration"] == device.config.to_json() or file.attributes("device")["configuration"]["rows"] == 12
+        assert (
+            file.attributes("device")["configuration"] == device.config.to_json()
+            or file.attributes("device")["configuration"]["rows"] == 12
+        )
         with pytest.raises(UserError, match="has no column 'tyle'"):
             file.column("tyle")
         assert "24 frames" in repr(file)
@@ -333,7 +337,10 @@ def test_columns_and_notes(device, path):
     with pytest.raises(UserError, match="has a column 'shot' of its own"), record(device, path, columns=("shot",)):
         pass
     assert os.listdir(path.parent) == []
-    with pytest.raises(UserError, match="this file has no column 'row'; expected tile"), record(device, path, columns=("tile",)) as recorder:
+    with (
+        pytest.raises(UserError, match="this file has no column 'row'; expected tile"),
+        record(device, path, columns=("tile",)) as recorder,
+    ):
         recorder.note(row=1)
 
 

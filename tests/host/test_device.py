@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+
 from macropix.gateware import registers as gateware_registers
 from macropix.gateware.config import Config
 from macropix.gateware.registers import CONTROL, STATUS

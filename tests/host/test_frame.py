@@ -5,11 +5,12 @@ import io
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from macropix.gateware.wire import Read, Saturation, Tap
 from macropix.host.frame import Frame
 from macropix.host.geometry import Geometry
 from macropix.host.settings import FRAME_REGISTERS, Settings
-from PIL import Image
 
 
 def settings(**registers) -> Settings:
@@ -19,8 +20,8 @@ def settings(**registers) -> Settings:
 
 def frame(index, value, *, masked=(), of: Settings | None = None, tap: Tap = Tap.OUT) -> Frame:
     return Frame(
-        rows=2, cols=3, index=np.array(index, np.uint32), value=np.array(value, np.int32), shot=1, kernel=0, tap=tap, time=5, tag=6, epoch=7,
-        saturated=Saturation(0), slices=1, wire_bytes=30, masked_index=np.array(masked, np.uint32), settings=of,
+        rows=2, cols=3, index=np.array(index, np.uint32), value=np.array(value, np.int32), shot=1, kernel=0, tap=tap, time=5, tag=6,
+        epoch=7, saturated=Saturation(0), slices=1, wire_bytes=30, masked_index=np.array(masked, np.uint32), settings=of,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from macropix.gateware.registers import CONTROL
 from macropix.gateware.wire import Saturation, Tap
 from macropix.host.decode.bytes import Packet, PacketDecoder
@@ -21,7 +22,9 @@ SHAPE = (36, 36)
 
 def settings_of(kernel: int = 0, **registers: int) -> Settings:
     values = {register.name: register.reset for register in FRAME_REGISTERS}
-    return Settings(registers={**values, "read": 0, "mode": 1, "threshold": 7, **registers}, weights=(256,) * 9, darks=(0,) * 9, kernel=kernel)
+    return Settings(
+        registers={**values, "read": 0, "mode": 1, "threshold": 7, **registers}, weights=(256,) * 9, darks=(0,) * 9, kernel=kernel
+    )
 
 
 ONE = settings_of()

@@ -12,6 +12,7 @@ import random
 
 import numpy as np
 import pytest
+
 from macropix.gateware.config import Config
 from macropix.gateware.registers import STATUS
 from macropix.gateware.wire import Kind, Mode, Op, Positions, Read, ThresholdMode, Values
@@ -263,7 +264,7 @@ def test_a_packet_twice(stream, truth):
     for one in truth.packets:
         end = one.offset + one.size
         result = decode(stream, data[:end] + data[one.offset :], cuts_of(rng, len(data)))
-        extra = result.counts[one.epoch] if one.epoch in result.counts else None
+        extra = result.counts.get(one.epoch)
         if one.kind == 0 and one.epoch == 0x2222:
             assert extra.duplicates == 1
             extra.duplicates = 0

@@ -5,9 +5,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy.ndimage import correlate
+
 from macropix.host import kernels
 from macropix.host.errors import UserError
-from scipy.ndimage import correlate
 
 #: as docs/numbers.md and the paper have them
 CODES = {
@@ -80,7 +81,9 @@ def test_y_of_1_is_the_paper_s_threshold(damaged, name):
     side = 5 if name == "log5" else 3
     kernel = kernels.get(name, side)
     image = np.random.default_rng(4).integers(100, 108, (16, 16))
-    whole = correlate(image, (kernel.weights * 16).astype(int), mode="constant")[1 + side // 2 : -1 - side // 2, 1 + side // 2 : -1 - side // 2]
+    whole = correlate(image, (kernel.weights * 16).astype(int), mode="constant")[
+        1 + side // 2 : -1 - side // 2, 1 + side // 2 : -1 - side // 2
+    ]
     with Device(damaged(Config(rows=16, cols=16, macro=side)), timeout=2) as device:
         device.load_scene(image * 256)
         device.load_kernel(0, name)

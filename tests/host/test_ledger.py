@@ -4,6 +4,7 @@
 import dataclasses
 
 import pytest
+
 from macropix.host.errors import DataLostError
 from macropix.host.ledger import Ledger
 

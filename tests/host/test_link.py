@@ -4,6 +4,7 @@
 import random
 
 import pytest
+
 from macropix.gateware.registers import CONTROL, SCENE
 from macropix.gateware.wire import COMMAND_BYTES, Kind, Op
 from macropix.host import link as link_module

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+
 from macropix.host import CaptureFile, record
 from macropix.host import open as open_device
 from macropix.host.decode.bytes import PacketDecoder
@@ -81,7 +82,6 @@ def test_damaged_stream(run):
 
 def test_stream_without_status(run):
     path = run[1] / "data.bin"
-    frames, _ = run
     data = packet(0, b"", first=1, last=1, positions=1, values=1, number=7, epoch=9, count=63)
     path.write_bytes(data + packet(0, b"", first=1, last=1, positions=1, values=1, number=9, epoch=9, count=63))
     with open_device(f"file://{path}") as recording, pytest.raises(UserError, match="no status packet has told the size of the array"):

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+
 from macropix.gateware.registers import CONTROL, STATUS, Feature, State
 from macropix.gateware.wire import Mode, Read, Scene, Tap, ThresholdMode
 from macropix.host.errors import DeviceError, UserError
@@ -23,7 +24,8 @@ def test_status_is_the_map():
             words[register.address + at] = word
     status = Status.from_words([*words, 1, 2, 3])  # a newer minor version may have more
     assert status.to_dict() == {
-        register.name: min(register.maximum, 3 + n if register.name != "protocol_major" else 1) for n, register in enumerate(STATUS.values())
+        register.name: min(register.maximum, 3 + n if register.name != "protocol_major" else 1)
+        for n, register in enumerate(STATUS.values())
     }
     assert isinstance(status.features, Feature)
     assert isinstance(status.state, State)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from macropix.gateware.wire import TAP_BITS, Mode, Positions, Tap, ThresholdMode, Values
 from macropix.host.decode.errors import REASONS, DecodeError
 from macropix.host.decode.plain import decode_plain
@@ -138,7 +139,7 @@ def test_rice_by_hand():
 
 
 def test_delta_by_hand():
-    """−3 and then +1 more: zigzag 5, 2. a = 128: k = bit_length(80 >> 3) = 4; a = 128 + 5 − 16 = 117: k = bit_length((58 + 14) >> 3) = 4."""
+    """−3, then +1 more: zigzag 5, 2. a = 128: k = bit_length(80 >> 3) = 4; a = 128 + 5 − 16 = 117: k = bit_length((58 + 14) >> 3) = 4."""
     assert both(bits("0 1010" + "0 0100"), 2, 0, 2) == ([0, 1], [-3, -2], [], (-1, -1))
 
 

@@ -4,6 +4,7 @@
 import importlib.metadata
 
 import pytest
+
 from macropix.gateware.config import Config, Form, Link
 from macropix.host.errors import UserError
 from macropix.host.transport import url as url_module
@@ -47,7 +48,9 @@ def test_schemes():
 
 
 def test_unknown_scheme_names_the_known_ones():
-    with pytest.raises(UserError, match=r"no backend for modell://; expected one of file://, model://, rtl://.* \(did you mean model://\?\)"):
+    with pytest.raises(
+        UserError, match=r"no backend for modell://; expected one of file://, model://, rtl://.* \(did you mean model://\?\)"
+    ):
         open_transport("modell://")
 
 

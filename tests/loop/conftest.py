@@ -3,8 +3,9 @@
 
 import shutil
 
-import macropix.host
 import pytest
+
+import macropix.host
 
 #: backend → what must be there for it
 BACKENDS = {"model": (), "rtl": ("g++", "make")}

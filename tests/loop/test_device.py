@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The host against every backend: what is written can be read, what is exposed is what the golden model computes, and the ledger adds up."""
+"""The host against every backend: what is written is read back, what is exposed is what golden computes, and the ledger adds up."""
 
 import time
 
-import macropix.host
 import numpy as np
 import pytest
+
+import macropix.host
 from macropix.gateware.config import Config
 from macropix.gateware.registers import CONTROL, STATUS, WINDOWS, features
 from macropix.gateware.wire import Error, Mode, Read, Scene, Tap, ThresholdMode
@@ -105,7 +106,13 @@ def test_every_kernel(device, name, read):
     weights = kernels.get(name).weights if read is not Read.SINGLE else kernels.get(name).weights[1, 1]
     nonzero = check(device, device.snap())
     assert nonzero > 50 if np.any(weights) else nonzero == 0
-    for mode, threshold_mode, threshold in (("edge", "abs", 40), ("edge", "pos", 1), ("edge", "neg", 200), ("auto", "abs", 7), ("auto", "abs", 0)):
+    for mode, threshold_mode, threshold in (
+        ("edge", "abs", 40),
+        ("edge", "pos", 1),
+        ("edge", "neg", 200),
+        ("auto", "abs", 7),
+        ("auto", "abs", 0),
+    ):
         device.registers.update(mode=mode, threshold_mode=threshold_mode, threshold=threshold)
         nonzero = check(device, device.snap())
         assert (nonzero > 0) == bool(np.any(weights < 0 if threshold_mode == "neg" else weights))

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+
 from macropix.sim.golden.adc import convert
 from macropix.sim.golden.cds import pattern, sample
 from macropix.sim.golden.integrator import integrate

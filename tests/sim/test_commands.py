@@ -4,6 +4,7 @@
 import random
 
 import pytest
+
 from macropix.gateware.wire import Op
 from macropix.sim.golden.commands import CommandFinder, Request
 from macropix.sim.golden.packets import command

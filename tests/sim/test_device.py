@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 from amaranth.lib import data
+
 from macropix.gateware import wire
 from macropix.gateware.config import Config, Form
 from macropix.gateware.registers import CONTROL, STATUS, State

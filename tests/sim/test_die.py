@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Saturation, Tap
 from macropix.sim.golden.die import expose, reset_registers

@@ -2,6 +2,7 @@
 """The 8b/10b reference against code points as they are printed in every 8b/10b table, and the rules of the code."""
 
 import pytest
+
 from macropix.sim.golden import lane
 
 # name: (byte, k, RD−, RD+), abcdei fghj; Widmer & Franaszek 1983; IEEE 802.3 tables 36-1 and 36-2

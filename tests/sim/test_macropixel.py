@@ -3,10 +3,11 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
+
 from macropix.gateware.wire import Read
 from macropix.sim.golden.bias import lookup
 from macropix.sim.golden.macropixel import sums
-from scipy import ndimage
 
 SIZES = [(3, 1), (3, 0), (5, 1), (5, 3)]
 

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+
 from macropix.gateware.config import Config
 from macropix.gateware.registers import CONTROL
 from macropix.sim.golden.memory import Memory

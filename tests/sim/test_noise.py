@@ -2,6 +2,7 @@
 """The generators against what Marsaglia published, and against the rule of docs/numbers.md step by step."""
 
 import numpy as np
+
 from macropix.sim.golden import noise
 
 

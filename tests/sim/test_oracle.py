@@ -3,11 +3,12 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
+
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Read, Tap
 from macropix.sim.golden import oracle
 from macropix.sim.golden.bias import lookup
-from scipy import ndimage
 
 LAPLACIAN = lookup([-32] * 4 + [256] + [-32] * 4)
 SKEW = lookup([-512, 300, 7, 0, 256, -9, 1, 2, 511])

@@ -5,6 +5,7 @@ import zlib
 
 import pytest
 from amaranth.lib import data
+
 from macropix.gateware import wire
 from macropix.sim.golden import packets
 

@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from macropix.gateware.wire import DELTA, GAP, MAX_PAYLOAD, TAP_BITS, VALUE, Mode, Positions, Tap, ThresholdMode, Values
 from macropix.sim.golden.encode.payload import payload
 from macropix.sim.golden.threshold import sent as past

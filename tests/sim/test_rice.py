@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+
 from macropix.gateware.wire import DELTA, GAP, VALUE
 from macropix.sim.golden.encode import bits, rice
 

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Scene
 from macropix.sim.golden import noise

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+
 from macropix.gateware import registers
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Mode, Read, Scene, Tap, ThresholdMode

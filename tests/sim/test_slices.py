@@ -3,6 +3,7 @@
 
 import numpy as np
 from amaranth.lib import data
+
 from macropix.gateware import wire
 from macropix.gateware.config import Config
 from macropix.sim.golden.bias import lookup

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+
 from macropix.gateware.wire import ThresholdMode
 from macropix.sim.golden.threshold import sent
 

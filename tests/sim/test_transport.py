@@ -2,6 +2,7 @@
 """``model://`` as a host opens it."""
 
 import pytest
+
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Op
 from macropix.host.errors import DeviceError, UserError

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from macropix.gateware.wire import Error, Kind, Positions, Tap, Values
 from macropix.host.decode.bytes import PacketDecoder
 from macropix.host.decode.plain import decode_plain

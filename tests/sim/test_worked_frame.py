@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from macropix.gateware.config import Config
 from macropix.gateware.wire import GAP, VALUE, Positions, Tap, Values
 from macropix.sim.golden import cds, noise

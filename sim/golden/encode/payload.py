@@ -5,6 +5,7 @@ values, sent, masked ──► positions × values, the fewest bits ──► bi
 """
 
 import numpy as np
+
 from macropix.gateware.wire import DELTA, GAP, PREFIX_BITS, TAP_BITS, VALUE, Mode, Positions, Tap, ThresholdMode, Values
 from macropix.sim.golden.encode.bits import pack
 from macropix.sim.golden.encode.rice import codes

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import numba
 import numpy as np
+
 from macropix.gateware.wire import Rice
 
 __all__ = ["code", "codes"]

@@ -7,6 +7,7 @@ Frame ── 1,024 pixels each ──► payload ── header, CRC-32 ──►
 from collections.abc import Mapping
 
 import numpy as np
+
 from macropix.gateware.config import Config
 from macropix.gateware.wire import SLICE_PIXELS, Kind, Positions, Values
 from macropix.sim.golden.die import Frame
