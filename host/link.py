@@ -50,6 +50,7 @@ class Link:
         self.timeout = timeout
         self.decoder = PacketDecoder()
         self.assembler = FrameAssembler(Geometry(rows=0, cols=0, border=0, macro=3))
+        self.closed = False
         self.epoch = 0
         self.frames: collections.deque[Frame] = collections.deque()
         self.discarded = 0
@@ -69,6 +70,7 @@ class Link:
 
     def pump(self, timeout: float) -> bool:
         """Takes what has come, waiting up to `timeout` seconds. False if nothing came."""
+        self._need_open()
         chunk = self.transport.read(timeout)
         if not chunk:
             return False
@@ -145,6 +147,7 @@ class Link:
 
         Raises DeviceError if the device refuses, or doesn't answer in time.
         """
+        self._need_open()
         packets: dict[int, bytes] = {}
         order: dict[int, int] = {}
         answers: list[list[int]] = [[] for _ in requests]
@@ -244,6 +247,11 @@ class Link:
         """The host's side of the ledger beside the device's."""
         return Ledger.of(status, self.assembler.statistics, discarded=self.discarded)
 
+    def _need_open(self) -> None:
+        if self.closed:
+            raise DeviceError(f"{self.transport.name} is closed")
+
     def close(self) -> None:
         """Closes the transport."""
+        self.closed = True
         self.transport.close()

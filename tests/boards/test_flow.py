@@ -10,7 +10,11 @@ from macropix.boards import flow
 pytestmark = [pytest.mark.slow, pytest.mark.fpga]
 
 
-@pytest.mark.parametrize("name", sorted(flow.TARGETS))
+#: measured, and not met yet: see docs/decisions/0010
+TOO_LARGE = pytest.mark.xfail(raises=flow.FlowError, reason="7,797 logic cells, and an HX8K has 7,680", strict=True)
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=TOO_LARGE) if name == "hx8k" else name for name in sorted(flow.TARGETS)])
 def test_top_routes(name, tmp_path, record_property, capsys):
     target = flow.TARGETS[name]
     result = flow.route(target, tmp_path)

@@ -244,6 +244,10 @@ def test_closing_a_device_that_is_gone(transport):
     assert transport.closed == 1
     device.close()
     assert transport.closed == 1
+    with pytest.raises(DeviceError, match="model://damaged is closed"):
+        device.status()
+    with pytest.raises(DeviceError, match="model://damaged is closed"):
+        list(device.frames())
 
 
 def test_two_captures_at_once(device):
