@@ -4,6 +4,7 @@
 import time
 
 from macropix.gateware.config import Config, Link
+from macropix.host.errors import DeviceError
 from macropix.host.transport.base import Transport
 from macropix.host.transport.url import ParsedUrl, config_from
 from macropix.sim.rtl.build import build
@@ -54,6 +55,7 @@ class RtlTransport(Transport):
         self._quiet = _quiet(config)
         self._gap = GAP if config.link is Link.STREAM else 12 * config.clock_hz // config.uart_baud
         self._pending = b""
+        self._closed = False
         self._come: list[bytes] = []
 
     @property
@@ -89,10 +91,13 @@ class RtlTransport(Transport):
                 return b""
 
     def close(self) -> None:
-        """Free the device."""
+        """Free the device; any number of times."""
+        self._closed = True
         self._library.close()
 
     def _step(self) -> bytes:
+        if self._closed:
+            raise DeviceError(f"{self.name} is closed")
         taken, made = self._library.run(self._pending, clocks=BATCH, gap=self._gap, quiet=self._quiet)
         self._pending = self._pending[taken:]
         return made
