@@ -113,10 +113,18 @@ def run(
             results_xml=str(folder / "results.xml"),
         )
     except (SystemExit, RuntimeError) as error:
+        results = folder / "results.xml"  # there if it was a test that failed, and not a tool
+        if results.exists():
+            return _judge(results, module, simulator, seed, folder)
         raise BenchError(f"{module} on {simulator}: {error}; see {folder}") from None
     finally:
         os.environ.clear()
         os.environ.update(old)
+    return _judge(results, module, simulator, seed, folder)
+
+
+def _judge(results: Path, module: str, simulator: str, seed: int, folder: Path) -> int:
+    """Tests that passed; BenchError if one failed, or none ran."""
     cases = list(ElementTree.parse(results).iter("testcase"))
     failed = [case.get("name") for case in cases if case.find("failure") is not None or case.find("error") is not None]
     passed = [case for case in cases if case.get("name") not in failed and case.find("skipped") is None]
