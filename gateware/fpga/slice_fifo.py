@@ -68,19 +68,20 @@ class SliceFifo(wiring.Component):
         # pointers have a bit more than the address: full and empty differ in it
         committed, read = Signal(range(2 * self.depth)), Signal(range(2 * self.depth))
         m.submodules.storage = storage = memory.Memory(shape=9, depth=self.depth, init=[])
-        open_ = self._write(m, storage.write_port(), committed, read)
-        held = self._read(m, storage.read_port(), committed, read)
+        open_, meets = self._write(m, storage.write_port(), committed, read)
+        held = self._read(m, storage.read_port(), committed, read, meets)
         m.d.comb += self.empty.eq(~(open_ | held))
         return m
 
     def _write(self, m: Module, port, committed, read):
-        """Write ahead, commit or take back. Whether a slice is open."""
+        """Write ahead, commit or take back. Whether a slice is open, and whether it is written where is read: then nothing is committed."""
         i = self.i
         # A slice's last byte is known as such only at its end: each byte is held back until the next, or the end, comes.
         ahead = Signal.like(committed)
         byte, open_, full = Signal(8), Signal(), Signal()  # full: this slice found no room
         begin = i.valid & i.start
-        room = ~((ahead[:-1] == read[:-1]) & (ahead[-1] != read[-1]))
+        same = ahead[:-1] == read[:-1]
+        room = ~(same & (ahead[-1] != read[-1]))
         write = open_ & Mux(i.valid, ~i.start, i.end)
         fits = room & ~full
         commit = open_ & i.end & i.good & fits
@@ -99,15 +100,17 @@ class SliceFifo(wiring.Component):
             (self.dropped_corrupt, (i.end & ~(open_ & i.good)) | (open_ & begin)),
         ):
             m.d.sync += count.eq(Mux(self.clear, 0, count + event))
-        return open_
+        return open_, same & port.en
 
-    def _read(self, m: Module, port, committed, read):
+    def _read(self, m: Module, port, committed, read, meets):
         """Block RAM, its output register and a register behind; each moves on when the next is free. Whether any holds a byte."""
         o = self.o
         waiting, in_port, some = Signal(), Signal(), Signal()
         take = ~o.valid | o.ready
         fetch = ~in_port | take
-        m.d.comb += [some.eq(committed != read), port.addr.eq(read[:-1]), port.en.eq(fetch), waiting.eq(some | in_port | o.valid)]
+        m.d.comb += [some.eq(committed != read), port.addr.eq(read[:-1]), waiting.eq(some | in_port | o.valid)]
+        # what is read while nothing is committed is not used: the synthesiser need not bypass the memory where both ports meet
+        m.d.comb += port.en.eq(fetch & ~meets)
         with m.If(fetch):
             m.d.sync += [in_port.eq(some), read.eq(read + some)]
         with m.If(take):
