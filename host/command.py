@@ -6,10 +6,11 @@ import struct
 import zlib
 from collections.abc import Sequence
 
-from macropix.gateware.wire import COMMAND_BYTES, DOWN_SYNC, REPLY_BYTES, Command, Op, Reply
+from macropix.gateware.wire import COMMAND_BYTES, DOWN_SYNC, REPLY_BYTES, Command, Error, Op, Reply
 from macropix.host.decode.layout import fields, pack, unpack
+from macropix.host.errors import DeviceError
 
-__all__ = ["Request", "command", "unpack_reply"]
+__all__ = ["Request", "command", "refusal", "unpack_reply"]
 
 #: operation, address, words of a WRITE, number of words of a READ
 Request = tuple[Op, int, Sequence[int], int]
@@ -37,3 +38,13 @@ def command(op: Op, sequence: int, epoch: int, address: int = 0, words: Sequence
 def unpack_reply(payload: bytes) -> dict[str, int]:
     """Every field of a reply's head."""
     return unpack(_REPLY, payload[:REPLY_BYTES])
+
+
+def refusal(device: str, op: Op, address: int, error: int) -> DeviceError:
+    """What an answer other than OK means."""
+    if error == Error.EPOCH.value:
+        return DeviceError(f"{device} belongs to another epoch: it was reset or claimed anew", hint="open it again")
+    if error == Error.BUSY.value:
+        return DeviceError(f"{device} is busy: its sequencer is still running", hint="stop it first")
+    name = Error(error).name if error in [one.value for one in Error] else f"error {error}"
+    return DeviceError(f"{device} refused {op.name} of 0x{address:04X}", expected="OK", found=name)

@@ -130,23 +130,33 @@ class Device(Memory):
         self.link.assembler.forget()
         self._know(self.mirror)
         self.link.run([(Op.START, 0, (), 0)])
-        self._seen = self.link.statuses
+        self._seen = self.link.answered
         self._running = True
 
     def frames(self) -> Iterator[Frame]:
         """Frames of the capture under way, as they come, until the device is idle. What is lost is missing here, and in the ledger.
 
-        Raises DeviceError if nothing comes for `timeout` seconds and the device makes no progress.
+        Raises DeviceError if no slice of use comes for `timeout` seconds: if nothing comes and the device makes no progress, or if what
+        comes makes no frame.
         """
-        done = -1
+        done, useful, deadline = -1, -1, 0.0
         while True:
             while (frame := self.link.take()) is not None:
                 yield frame
+                useful = -1
             if not self._running:
                 return
             if self._finished():
                 self._running = False
                 continue
+            own = self.link.assembler.statistics
+            if own.useful != useful:
+                useful, deadline = own.useful, time.monotonic() + self.timeout
+            elif time.monotonic() > deadline:
+                raise DeviceError(
+                    f"no frame from {self.url} within {self.timeout:g} s, though bytes come: {own.unknown_tag} slices of unknown settings, "
+                    f"{own.undecodable} undecodable, {own.stale} stale, {self.link.decoder.statistics.skipped} bytes of no packet"
+                )
             if self.link.pump(self.timeout):
                 continue
             status = self.status()
@@ -157,7 +167,7 @@ class Device(Memory):
                     f"no frame from {self.url} within {self.timeout:g} s: waited for the one behind {status.frames_done} exposed, "
                     f"state {status.state!r}"
                 )
-            done = status.frames_done
+            done, useful = status.frames_done, -1
 
     def _finished(self) -> bool:
         status = self.link.status

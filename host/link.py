@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from macropix.gateware.wire import MAX_WORDS, REPLY_BYTES, Error, Kind, Op
-from macropix.host.command import Request, command, unpack_reply
+from macropix.host.command import Request, command, refusal, unpack_reply
 from macropix.host.decode.bytes import Packet, PacketDecoder
 from macropix.host.decode.frames import FrameAssembler
 from macropix.host.errors import DeviceError
@@ -56,6 +56,8 @@ class Link:
         self.discarded = 0
         self.status: Status | None = None
         self.statuses = 0
+        #: status packets that came before the last answer
+        self.answered = 0
         #: commands sent again, because no answer came or the device found them corrupt
         self.repeats = 0
         #: called with every chunk as it came, and with every frame as it got whole
@@ -63,7 +65,7 @@ class Link:
         self.on_frame: list[Callable[[Frame], None]] = []
         self._held = 0
         self._sequence = 0
-        self._replies: collections.deque[tuple[dict[str, int], bytes]] = collections.deque()
+        self._replies: collections.deque[tuple[dict[str, int], bytes, int]] = collections.deque()
         self._claiming = False
 
     # ---- in -------------------------------------------------------------------------------------------------
@@ -123,7 +125,7 @@ class Link:
             if self.status.idle:
                 self.assembler.finish()
         elif packet.length >= REPLY_BYTES:
-            self._replies.append((unpack_reply(packet.payload), packet.payload[REPLY_BYTES:]))
+            self._replies.append((unpack_reply(packet.payload), packet.payload[REPLY_BYTES:], self.statuses))
 
     # ---- out ------------------------------------------------------------------------------------------------
 
@@ -197,7 +199,7 @@ class Link:
         patience = min(deadline, time.monotonic() + self.timeout / TRIES)
         while True:
             while self._replies:
-                reply, words = self._replies.popleft()
+                reply, words, statuses = self._replies.popleft()
                 sequence, error = reply["sequence"], reply["error"]
                 if sequence not in waiting:
                     continue
@@ -205,26 +207,16 @@ class Link:
                 if error == Error.CORRUPT.value or reply["op"] != op.value:
                     return False
                 if error != Error.OK.value:
-                    self._refused(op, address, error)
+                    raise refusal(self.transport.name, op, address, error)
                 if op is Op.READ and len(words) != 2 * count:
                     return False
                 answers[order[sequence]] = list(struct.unpack(f"<{len(words) // 2}H", words))
                 waiting.remove(sequence)
+                self.answered = statuses
                 return True
             left = patience - time.monotonic()
             if left <= 0 or not self.pump(left):
                 return False
-
-    def _refused(self, op: Op, address: int, error: int) -> None:
-        try:
-            name = Error(error).name
-        except ValueError:
-            name = f"error {error}"
-        if error == Error.EPOCH.value:
-            raise DeviceError(f"{self.transport.name} belongs to another epoch: it was reset or claimed anew", hint="open it again")
-        if error == Error.BUSY.value:
-            raise DeviceError(f"{self.transport.name} is busy: its sequencer is still running", hint="stop it first")
-        raise DeviceError(f"{self.transport.name} refused {op.name} of 0x{address:04X}", expected="OK", found=name)
 
     def read(self, address: int, count: int) -> list[int]:
         """Words from the device."""

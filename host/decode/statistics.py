@@ -49,3 +49,8 @@ class FrameStatistics:
     #: frames delivered; frames of which only a part came
     frames: int = 0
     frames_incomplete: int = 0
+
+    @property
+    def useful(self) -> int:
+        """Slices received that became, or may still become, part of a frame."""
+        return self.received - self.unknown_tag - self.undecodable

@@ -5,7 +5,6 @@ run.h5 ─► CaptureFile ─┬─ [i], iteration ─► Frame
                        └─ raw() ─► PacketDecoder ─► FrameAssembler ─► Frame    must be equal
 """
 
-import json
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from macropix.host.errors import UserError
 from macropix.host.frame import Frame
 from macropix.host.ledger import Ledger
 from macropix.host.status import Status
-from macropix.host.store.schema import FORMAT, VERSION_MAJOR, VERSION_MINOR
+from macropix.host.store.schema import FORMAT, VERSION_MAJOR, VERSION_MINOR, plain
 from macropix.host.store.table import read_settings
 
 __all__ = ["CaptureFile"]
@@ -84,7 +83,7 @@ class CaptureFile:
         """Attributes of a group as plain values; texts that hold a JSON object or list are read as such."""
         if group not in self.file:
             return {}
-        return {name: _plain(value) for name, value in self.file[group].attrs.items()}
+        return {name: plain(value) for name, value in self.file[group].attrs.items()}
 
     def _begin(self) -> dict[str, Any]:
         begin = self.attributes("device/begin")
@@ -241,14 +240,3 @@ def _assemble(packets: list, assembler: FrameAssembler) -> Iterator[Frame]:
                 yield frame
         elif packet.kind == Kind.STATUS.value and packet.epoch == assembler.epoch:
             assembler.note_time(Status.from_payload(packet.payload).device_time)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, str) and value[:1] in ("[", "{"):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What stands where in a capture file; docs/file.md says it in words."""
 
+import json
+from typing import Any
+
+import numpy as np
+
 from macropix.gateware.registers import CONTROL
 
-__all__ = ["FORMAT", "FRAME_COLUMNS", "REGISTERS", "SPARSE_COLUMNS", "VERSION_MAJOR", "VERSION_MINOR"]
+__all__ = ["FORMAT", "FRAME_COLUMNS", "REGISTERS", "SPARSE_COLUMNS", "VERSION_MAJOR", "VERSION_MINOR", "plain"]
 
 #: attribute ``format`` of the root
 FORMAT = "macropix capture"
@@ -28,3 +33,15 @@ FRAME_COLUMNS = {
 SPARSE_COLUMNS = ("frame_ptr", "index", "value", "masked_ptr", "masked_index")
 #: columns of ``settings/registers``: the latched registers, in the order of their addresses
 REGISTERS = tuple(name for name, register in CONTROL.items() if register.frame)
+
+
+def plain(value: Any) -> Any:
+    """An attribute as a plain value; a text that holds a JSON object or list as that."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value

@@ -170,8 +170,8 @@ def run(config: Config, shots: list[Shot], *, seed: int = 1, gap: float = 0, sta
     async def watch(ctx):
         await _watch(ctx, dut, wanted, rng, stall, clock, seen, deadline)
 
+    sim.add_testbench(watch)  # first: it counts the clocks
     sim.add_testbench(drive)
-    sim.add_testbench(watch)
     sim.run()
     return seen
 

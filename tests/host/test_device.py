@@ -317,6 +317,32 @@ def test_device_that_hangs(device, transport):
         list(device.frames())
 
 
+def test_device_that_sends_what_makes_no_frame(device):
+    """Bytes without end, and none of use: the wait ends all the same, and says what came."""
+    device.link.timeout = device.timeout = 0.3
+    device.start(0)
+    device.link.assembler.forget()
+    with pytest.raises(DeviceError, match=r"no frame from model://damaged within 0.3 s, though bytes come: \d+ slices of unknown settings"):
+        list(device.frames())
+    device.stop()
+
+
+def test_reply_frames_and_final_status_in_one_chunk(device, transport):
+    """Then nothing needs to be asked, and nothing waited for."""
+    held = []
+
+    def up(data: bytes) -> bytes:
+        while more := transport.device.take():
+            held.append(more)
+        data, held[:] = data + b"".join(held), []
+        return data
+
+    transport.up = up
+    transport.written.clear()
+    assert len(list(device.capture(3))) == 3
+    assert ops(transport)[-1] == Op.START.value
+
+
 def test_reset(device):
     device.load_kernel(0, "mean")
     device.load_response(np.zeros(1024, int))

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Kernels by name and from files: the integers, what is exact, and refusals that say what would fit."""
 
+import re
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -191,3 +193,15 @@ def test_bad_files(tmp_path, name, content, message):
 def test_missing_file(tmp_path):
     with pytest.raises(UserError, match="No such file"):
         kernels.from_file(tmp_path / "none.csv")
+
+
+def test_documented():
+    """docs/numbers.md has every named kernel, with these integers."""
+    text = (Path(__file__).parents[2] / "docs" / "numbers.md").read_text()
+    rows = re.findall(r"^\| `(\w+)`(?: \(M = (5)\))? \| ([\d/]+) \| ([^|]+) \| (\d+) \| (yes|no)", text, re.MULTILINE)
+    assert [(name, int(side or 3)) for name, side, *_ in rows if side] == [("log5", 5)]
+    assert {name for name, side, *_ in rows if not side} == set(kernels.names())
+    for name, side, scale, codes, total, exact in rows:
+        kernel = kernels.get(name, int(side or 3))
+        assert kernel.codes.tolist() == [[int(code.replace("−", "-")) for code in row.split()] for row in codes.split("/")], name
+        assert (kernel.scale, kernel.sum, kernel.exact) == (Fraction(scale), int(total), exact == "yes"), name

@@ -86,6 +86,10 @@ class Framer(wiring.Component):
         return m
 
     def _walk(self, m, state, count, free, put, next_byte, crc16, crc32):
+        # beside the state, for the way from o.ready through packer and coder to the slice buffer is the longest there is
+        paying = Signal()
+        m.d.comb += self.byte_ready.eq(paying & free)
+
         def until(last: int, then: _State):
             with m.If(put & (count == last)):
                 m.d.sync += [state.eq(then), count.eq(0)]
@@ -100,10 +104,11 @@ class Framer(wiring.Component):
             with m.Case(_State.CHECK):
                 m.d.comb += [put.eq(free), next_byte.eq(crc16.word_select(count[0], 8))]
                 until(1, _State.PAYLOAD)
+                m.d.sync += paying.eq(put & count[0])
             with m.Case(_State.PAYLOAD):
-                m.d.comb += [self.byte_ready.eq(free), put.eq(free & self.byte_valid), next_byte.eq(self.byte)]
+                m.d.comb += [put.eq(free & self.byte_valid), next_byte.eq(self.byte)]
                 with m.If(self.done):
-                    m.d.sync += [state.eq(_State.SEAL), count.eq(0)]
+                    m.d.sync += [state.eq(_State.SEAL), count.eq(0), paying.eq(0)]
             with m.Case(_State.SEAL):
                 m.d.comb += [put.eq(free), next_byte.eq(crc32.word_select(count[:2], 8))]
                 until(CRC_BYTES - 1, _State.IDLE)

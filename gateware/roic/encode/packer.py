@@ -56,28 +56,35 @@ class Packer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         width = len(self.i.bits) + 7
-        held, fill, ended = Signal(width), Signal(range(width + 1)), Signal()
+        held, ended = Signal(width), Signal()
+        part, whole = Signal(3), Signal(range(width // 8 + 1))  # bits that wait: of a byte, and bytes
+        none, single = Signal(init=1), Signal()  # whole == 0, whole == 1
         leaves, taken = Signal(), Signal()
         m.d.comb += [
             self.byte.eq(held[:8]),
-            self.byte_valid.eq(fill[3:] != 0),
-            leaves.eq(self.byte_valid & self.byte_ready),
-            self.ready.eq((fill[3:] == 0) | (leaves & (fill[3:] == 1))),
+            self.byte_valid.eq(~none),
+            leaves.eq(~none & self.byte_ready),
+            self.ready.eq(none | (single & self.byte_ready)),
             taken.eq(self.valid & self.ready),
-            self.done.eq(ended & (fill == 0)),
+            self.done.eq(ended & none),
         ]
-        fresh = Mux(taken, Mux(fill[0], self.i.bits << 1, self.i.bits), 0)
+        fresh = Mux(taken, Mux(part[0], self.i.bits << 1, self.i.bits), 0)
         for place in (1, 2):
-            fresh = Mux(fill[place], fresh << (1 << place), fresh)
+            fresh = Mux(part[place], fresh << (1 << place), fresh)
         # where a token is taken less than a byte stays: what is above the first byte then needs no choice
         with m.If(leaves | taken):
             m.d.sync += held.eq(Cat(Mux(leaves, held[8:16], held[:8]), held[16:]) | fresh)
+        then = Signal.like(whole)
+        with m.If(self.i.end):
+            m.d.comb += then.eq(part.any())
+        with m.Else():
+            m.d.comb += then.eq((part + self.i.length) >> 3)
+        with m.If(taken):
+            m.d.sync += [part.eq(Mux(self.i.end, 0, part + self.i.length)), whole.eq(then), none.eq(then == 0), single.eq(then == 1)]
+        with m.Elif(leaves):
+            m.d.sync += [whole.eq(whole - 1), none.eq(single), single.eq(whole == 2)]
         with m.If(self.begin):
             m.d.sync += ended.eq(0)
-        with m.If(taken & self.i.end):
-            m.d.sync += [ended.eq(1), fill.eq(Mux(fill[:3] == 0, 0, 8))]
-        with m.Elif(taken):
-            m.d.sync += fill.eq(fill[:3] + self.i.length)
-        with m.Elif(leaves):
-            m.d.sync += fill.eq(fill - 8)
+        with m.Elif(taken & self.i.end):
+            m.d.sync += ended.eq(1)
         return m

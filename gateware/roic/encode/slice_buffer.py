@@ -134,7 +134,9 @@ class SliceBuffer(wiring.Component):
         with m.If(self.rewind):
             m.d.sync += [at.eq(0), half.eq(~half)]
         with m.Elif(go):
-            m.d.sync += [at.eq(at + 1), o.eq(read.data)]
+            m.d.sync += at.eq(at + 1)
+        with m.If(go):
+            m.d.sync += o.eq(read.data)
         return write
 
     def _number(self, m):
