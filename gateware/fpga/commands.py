@@ -10,6 +10,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from macropix.gateware.crc import Crc
 from macropix.gateware.fpga.header_finder import HeaderFinder
 from macropix.gateware.wire import CRC32, CRC_BYTES, MAX_WORDS, Command, Op
 
@@ -96,7 +97,7 @@ class CommandDecoder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.header = header = HeaderFinder()
-        m.submodules.crc = crc = CRC32(8).create()
+        m.submodules.crc = crc = Crc(CRC32(8))
         index, store, taken, late = Signal(range(MAX_WORDS)), Signal(), Signal(), Signal()
         stored = self._memory(m, index, store)
         rest = Signal(range(self._timeout))

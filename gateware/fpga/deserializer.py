@@ -13,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 from macropix.gateware.bus import LaneBytes
 from macropix.gateware.code8b10b import Decoder8b10b
 from macropix.gateware.config import Config
+from macropix.gateware.crc import Crc
 from macropix.gateware.fpga.aligner import Aligner
 from macropix.gateware.wire import CRC32, K_END, K_IDLE, K_START, MAX_PAYLOAD, OVERHEAD_BYTES
 
@@ -60,7 +61,7 @@ class SliceReceiver(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.crc = crc = CRC32(8).create()
+        m.submodules.crc = crc = Crc(CRC32(8))
         inside, armed = Signal(), Signal()
         length = Signal(range(MAX_BYTES + 1))
         control = {name: self.k & (self.byte == name) for name in (K_IDLE, K_START, K_END)}

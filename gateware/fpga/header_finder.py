@@ -11,6 +11,7 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from macropix.gateware.crc import Crc
 from macropix.gateware.wire import COMMAND_BYTES, CRC16, DOWN_SYNC, Command
 
 __all__ = ["HeaderFinder"]
@@ -55,7 +56,7 @@ class HeaderFinder(wiring.Component):
         window, marks = Signal(COMMAND_BYTES * 8), Signal(COMMAND_BYTES)
         count = Signal(range(COMMAND_BYTES))
         right = Signal()
-        m.submodules.crc = crc = CRC16(8).create()
+        m.submodules.crc = crc = Crc(CRC16(8))
         m.d.comb += [
             self.command.as_value().eq(window),
             self.byte.eq(window[:8]),

@@ -10,6 +10,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from macropix.gateware.bus import PacketBytes
+from macropix.gateware.crc import Crc
 from macropix.gateware.registers import STATUS_WORDS
 from macropix.gateware.wire import CRC16, CRC32, CRC_BYTES, HEADER_BYTES, MAX_WORDS, REPLY_BYTES, UP_SYNC, Command, Error, Kind
 
@@ -98,8 +99,8 @@ class Reporter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.crc16 = crc16 = CRC16(8).create()
-        m.submodules.crc32 = crc32 = CRC32(8).create()
+        m.submodules.crc16 = crc16 = Crc(CRC16(8))
+        m.submodules.crc32 = crc32 = Crc(CRC32(8))
         step, replying, left, number = Signal(range(LAST + 1)), Signal(), Signal(range(MAX_WORDS + 1)), Signal(16)
         word, owed, last = Signal(16), Signal(), Signal()
         chosen = self._word(m, step, replying, left, number, (crc16.crc, crc32.crc))

@@ -10,6 +10,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from macropix.gateware.crc import Crc
 from macropix.gateware.registers import CONTROL, CONTROL_BASE, CONTROL_WORDS
 from macropix.gateware.wire import CRC16
 
@@ -51,7 +52,7 @@ class Tag(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.crc = crc = CRC16(16).create()
+        m.submodules.crc = crc = Crc(CRC16(16))
         read = Signal()
         m.d.sync += [
             read.eq(self.reading),

@@ -14,6 +14,7 @@ from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from macropix.gateware.bus import PacketBytes
+from macropix.gateware.crc import Crc
 from macropix.gateware.roic.encode.header import CHECKED_BYTES
 from macropix.gateware.wire import CRC16, CRC32, CRC_BYTES
 
@@ -63,7 +64,7 @@ class Framer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         # reset rather than started: the initial value then costs no logic in front of the sums
-        crc16, crc32 = CRC16(8).create(), CRC32(8).create()
+        crc16, crc32 = Crc(CRC16(8)), Crc(CRC32(8))
         m.submodules.crc16, m.submodules.crc32 = ResetInserter(self.begin)(crc16), ResetInserter(self.begin)(crc32)
         state, count = Signal(_State), Signal(range(CHECKED_BYTES))
         free, put, next_byte = Signal(), Signal(), Signal(8)
