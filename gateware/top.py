@@ -8,6 +8,7 @@ tx or uart_tx ◄────┘ ◄══════════════�
 
 from amaranth.hdl import DomainRenamer, Module
 from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from macropix.gateware.config import Config, Link
@@ -72,8 +73,13 @@ class Top(wiring.Component):
             wiring.connect(m, readout.tx, uart_tx.i)
             m.d.comb += [uart_rx.rx.eq(self.uart_rx), self.uart_tx.eq(uart_tx.tx)]
         else:
-            wiring.connect(m, wiring.flipped(self.rx), readout.rx)
-            wiring.connect(m, readout.tx, wiring.flipped(self.tx))
+            # two places each: no way from a port runs through to another, which a compiled simulation would walk at each step
+            m.submodules.rx_fifo = rx_fifo = SyncFIFO(width=8, depth=2)
+            m.submodules.tx_fifo = tx_fifo = SyncFIFO(width=8, depth=2)
+            wiring.connect(m, wiring.flipped(self.rx), rx_fifo.w_stream)
+            wiring.connect(m, rx_fifo.r_stream, readout.rx)
+            wiring.connect(m, readout.tx, tx_fifo.w_stream)
+            wiring.connect(m, tx_fifo.r_stream, wiring.flipped(self.tx))
         return m
 
     @staticmethod

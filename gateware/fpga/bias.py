@@ -85,9 +85,9 @@ class BiasBank(wiring.Component):
             write.data.eq(window.write_data),
             write.en.eq(window.write & ~tables),
             read.addr.eq(Mux(looking, address, window.address)),
-            window.read_data.eq(read.data),
+            window.read_data.eq(code),
         ]
-        m.d.sync += code.eq(Mux(self.kernel < config.kernels, read.data, 0))
+        m.d.sync += code.eq(Mux(~looking | (self.kernel < config.kernels), read.data, 0))
         if not config.response_table:
             return code, Signal(signed(DARK.width))
         found = []
@@ -105,7 +105,7 @@ class BiasBank(wiring.Component):
                 read.addr.eq(Mux(looking, code.as_unsigned(), window.address)),
             ]
             with m.If(tables & (window.address[10] == bit)):
-                m.d.comb += window.read_data.eq(read.data)
+                m.d.comb += window.read_data.eq(value)
             m.d.sync += value.eq(read.data)
             found.append(value)
         return found[0], found[1]
@@ -116,9 +116,9 @@ class BiasBank(wiring.Component):
         looking, step = Signal(), Signal(range(self.latency))
         address = Signal(range(8 * BIAS_STRIDE))
         w, dark = self._memories(m, looking, address)
-        asked = Signal()
-        m.d.sync += asked.eq(self.window.read)
-        m.d.comb += self.window.done.eq(asked | self.window.write)
+        asked = Signal(2)
+        m.d.sync += asked.eq(Cat(self.window.read, asked))
+        m.d.comb += self.window.done.eq(asked[-1] | self.window.write)
         second = step[0]
         m.d.comb += [
             address.eq(Cat((step >> 1)[:5], self.kernel)),

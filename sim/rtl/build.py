@@ -124,13 +124,13 @@ def _compile(config: Config, verilator: Path, compiler: str, library: Path) -> N
 
     with tempfile.TemporaryDirectory(dir=library.parent, prefix="building-") as name:
         folder = Path(name)
-        (folder / "top.v").write_text(to_verilog(config))
+        (folder / "top.v").write_text(to_verilog(config, reset=config.separate_clocks))
         _run(
             [
                 verilator, "--cc", "top.v", "--prefix", "Vtop", "--top-module", "top", "--Mdir", "obj", "-O3", "--x-assign", "fast",
                 "--x-initial", "fast", "--noassert", "--no-timing", "-Wno-fatal", "-Wno-WIDTH", "-Wno-UNOPTFLAT", "-Wno-CASEINCOMPLETE",
-                "--build", "-j", "2", "-CFLAGS", "-fPIC -fvisibility=hidden",
-                "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O3 OPT_GLOBAL=-O3",
+                "--build", "-j", "2", "-CFLAGS", "-fPIC -fvisibility=hidden -fno-tree-vectorize",
+                "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 OPT_GLOBAL=-O2",
             ],
             folder=folder,
             what="verilator",

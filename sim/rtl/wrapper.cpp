@@ -32,8 +32,8 @@ struct Device {
 
     Device() {
         top.clk = 0;
-        top.rst = 1;
 #ifdef MPX_SEPARATE
+        top.rst = 1;
         top.die_clk = 0;
         top.die_rst = 1;
         top.rx_clk = 0;
@@ -47,12 +47,9 @@ struct Device {
         top.rx___05Fpayload = 0;
         top.tx___05Fready = 0;
 #endif
-        for (int i = 0; i < 8; i++) {
-            top.eval();
-            tick();
-        }
-        top.rst = 0;
 #ifdef MPX_SEPARATE
+        for (int i = 0; i < 8; i++) tick();
+        top.rst = 0;
         top.die_rst = 0;
         top.rx_rst = 0;
 #endif

@@ -87,8 +87,11 @@ async def get(ctx, window, address):
     ctx.set(window.read, 1)
     await ctx.tick()
     ctx.set(window.read, 0)
-    assert ctx.get(window.done)
-    return ctx.get(window.read_data)
+    for _ in range(8):
+        if ctx.get(window.done):
+            return ctx.get(window.read_data)
+        await ctx.tick()
+    raise AssertionError("no answer from the window")
 
 
 @pytest.mark.parametrize("name", CONFIGS)
