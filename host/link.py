@@ -11,7 +11,7 @@ import collections
 import logging
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from macropix.gateware.wire import MAX_WORDS, REPLY_BYTES, Error, Kind, Op
 from macropix.host.command import Request, command, refusal, unpack_reply
@@ -78,12 +78,15 @@ class Link:
             return False
         for listener in self.on_raw:
             listener(chunk)
-        for packet in self.decoder.feed(chunk):
+        self._deliver(self.decoder.feed(chunk))
+        return True
+
+    def _deliver(self, packets: Iterable[Packet]) -> None:
+        for packet in packets:
             if packet.kind == Kind.DATA.value:
                 self._data(packet)
             else:
                 self._other(packet)
-        return True
 
     def take(self) -> Frame | None:
         """The oldest frame that is waiting."""
@@ -197,6 +200,7 @@ class Link:
     ) -> bool:
         """Waits for one answer. True if a waiting command was executed; False if the waiting ones had better be sent again."""
         patience = min(deadline, time.monotonic() + self.timeout / TRIES)
+        silence = self.timeout / TRIES / 2
         while True:
             while self._replies:
                 reply, words, statuses = self._replies.popleft()
@@ -215,8 +219,15 @@ class Link:
                 self.answered = statuses
                 return True
             left = patience - time.monotonic()
-            if left <= 0 or not self.pump(left):
+            if left <= 0:
                 return False
+            if not self.pump(left):
+                if left < silence or not self.decoder.waiting:
+                    return False
+                # what is held back as the beginning of a packet has lost its end, or is none: the answer may stand in it
+                self._deliver(self.decoder.finish())
+                if not self._replies:
+                    return False
 
     def read(self, address: int, count: int) -> list[int]:
         """Words from the device."""

@@ -182,6 +182,16 @@ def test_device_was_reset(device, transport):
         device.status()
 
 
+def test_the_beginning_of_a_packet_that_never_ends_holds_nothing_back(device, transport):
+    """A right header of 4,095 bytes in noise, once: what comes behind it is searched as soon as the device is silent."""
+    transport.up = once(lambda data: packet(Kind.DATA, bytes(4095), epoch=device.epoch)[:20] + data)
+    device.registers.threshold = 77
+    assert device.link.repeats == 0
+    assert device.registers.threshold == 77
+    assert device.status().idle
+    assert device.link.decoder.statistics.broken == 1
+
+
 def test_unasked_status_of_a_reset_device(device, transport):
     transport.up = once(lambda data: packet(Kind.STATUS, bytes(120)) + data)
     with pytest.raises(DeviceError, match="was reset"):
