@@ -103,7 +103,7 @@ def _generic_targets() -> dict[str, Target]:
         ),
         mhz=48.0,
         reset=False,
-        reduced="one shared multiplier; one bit a clock on the lane; FIFO of one slice; no response table, pedestal map, noise, taps, reset",
+        reduced="one shared multiplier; one bit a clock on the lane; FIFO of one slice; no response table, pedestal map, noise, tap, reset",
     )
     return {target.name: target for target in (ecp5, hx8k)}
 
