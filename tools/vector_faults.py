@@ -14,7 +14,7 @@ import numpy as np
 from vector_script import Script, describe_packets
 
 from macropix.gateware.config import Config
-from macropix.gateware.wire import HEADER_BYTES, Kind, Mode, Op, Read
+from macropix.gateware.wire import HEADER_BYTES, Kind, Mode, Op, Read, ThresholdMode
 from macropix.sim.golden.packets import crc16, packet, sealed
 
 __all__ = ["Faults"]
@@ -26,6 +26,8 @@ BEFORE, EPOCH = 0x0BAD, 0x7E57
 JUMP = (1 << 15) - 1
 #: the host has not computed a tag for it
 FOREIGN_MAP = 0xF0E1
+#: no sign bits: threshold mode 3 in their place would read as well
+POS = ThresholdMode.POS.value
 COUNTS = ("broken", "unfinished", "skipped", "received", "missing", "duplicates", "stale", "unknown_tag", "undecodable", "incomplete")
 
 
@@ -41,17 +43,20 @@ def flip(text: bytes, at: int, bit: int) -> bytes:
     return text[:at] + bytes([text[at] ^ 1 << bit]) + text[at + 1 :]
 
 
+#: header field → (first bit, bits)
+FIELDS = {"values": (14, 2), "length": (16, 12), "epoch": (48, 16), "where": (112, 32)}
+
+
 def forged(whole: Packet, *, payload: bytes | None = None, **fields: int) -> Packet:
     """`whole` with another payload or other header fields, and CRCs to match: what no link does."""
     head = int.from_bytes(whole.raw[: HEADER_BYTES - 2], "little")
     payload = whole.raw[HEADER_BYTES:-4] if payload is None else payload
-    for at, width, value in ((16, 12, len(payload)), (48, 16, fields.get("epoch")), (14, 2, fields.get("values"))):
-        if value is not None:
-            head = head & ~(((1 << width) - 1) << at) | value << at
+    for name, value in (*fields.items(), ("length", len(payload))):
+        at, width = FIELDS[name]
+        head = head & ~(((1 << width) - 1) << at) | value << at
     text = head.to_bytes(HEADER_BYTES - 2, "little")
     raw = sealed(text + crc16(text).to_bytes(2, "little") + payload)
-    values = {"values": fields["values"]} if "values" in fields else {}
-    return Packet(raw, {**whole.about, "bytes": len(raw), **{k: v for k, v in fields.items() if k == "epoch"}, **values})
+    return Packet(raw, {**whole.about, **fields, "bytes": len(raw)})
 
 
 def header(length: int) -> bytes:
@@ -91,7 +96,7 @@ class Faults:
         script.claim(BEFORE)
         script.kernel(0, [0] * 4 + [256] + [0] * 4)
         script.load(scene)
-        script.set(read=Read.SINGLE.value, mode=Mode.EDGE.value, threshold=300, noise_signal=90)
+        script.set(read=Read.SINGLE.value, mode=Mode.EDGE.value, threshold=300, threshold_mode=POS, noise_signal=90)
         script.start()
         script.shots(1)  # stale
         script.claim(EPOCH)
@@ -103,7 +108,7 @@ class Faults:
         script.set(map_id=FOREIGN_MAP)
         script.shots(2)
         script.set(map_id=0)
-        script.shots(4)
+        script.shots(5)
         script.set(sequence_length=2)
         script.command(Op.STOP)
         script.start()
@@ -200,6 +205,8 @@ class Faults:
         self.put(a, forged(b, payload=b.raw[HEADER_BYTES:-4] + b"\0"), c, undecodable=1, incomplete=1)
         a, b, c = self.next()
         self.put(a, forged(b, values=3), c, undecodable=1, incomplete=1)
+        a, b, c = self.next()
+        self.put(a, forged(b, where=1023), c, undecodable=1, incomplete=1)
         a, b, c = self.next()
         text = b.raw[HEADER_BYTES:-4]
         self.put(a, forged(b, payload=text[:1] + bytes([text[1] | 0x18]) + text[2:]), c, undecodable=1, incomplete=1)  # threshold mode 3

@@ -157,6 +157,15 @@ class Script:
         self.scene = scene.astype(np.uint16)
         self._window(SCENE.base, self.scene.ravel())
 
+    def patch(self, scene: np.ndarray) -> None:
+        """Writes the rows of the scene memory in which `scene` differs."""
+        before, self.scene = self.scene, scene.astype(np.uint16)
+        self._rows(before, self.scene)
+
+    def _rows(self, before: np.ndarray, scene: np.ndarray) -> None:
+        for row in np.flatnonzero((before != scene).any(1)):
+            self._window(SCENE.base + int(row) * self.config.cols, scene[row])
+
     def maps(self, pedestal: np.ndarray, mask: np.ndarray) -> None:
         """Writes pedestal and mask map."""
         self.pedestal, self.mask = pedestal, mask
@@ -176,14 +185,9 @@ class Script:
                 self._frame(self.registers["sequence"] >> 3 * i & 7)
                 if i < len(meanwhile):
                     before, self.scene = self.scene, meanwhile[i].astype(np.uint16)
-                    self.device.behind.append(lambda before=before, scene=self.scene: self._patch(before, scene))
+                    self.device.behind.append(lambda before=before, scene=self.scene: self._rows(before, scene))
             self.shot += 1
             self.stream += self.device.take()
-
-    def _patch(self, before: np.ndarray, scene: np.ndarray) -> None:
-        """Writes the rows of the scene memory that change."""
-        for row in np.flatnonzero((before != scene).any(1)):
-            self._window(SCENE.base + int(row) * self.config.cols, scene[row])
 
     def skip(self, slices: int, shots: int) -> None:
         """The device takes `shots` that nobody looks at, of `slices` slices in all."""

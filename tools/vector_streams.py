@@ -125,7 +125,10 @@ def slices() -> Script:
         script.shots(1)
     pixels = script.config.max_outputs
     script.maps(np.zeros(pixels, np.int64), np.random.default_rng(6).random(pixels) < 0.05)
-    script.set(threshold=0, mask_enable=1)
+    bright = scene.copy()
+    bright[7] = 0xFFE0  # clips in the first slice alone
+    script.patch(bright)
+    script.set(threshold=0, mask_enable=1, test_charge=1000)
     for mode in (RAW, AUTO):
         script.set(mode=mode)
         script.start()
@@ -135,11 +138,11 @@ def slices() -> Script:
 
 def response() -> Script:
     """A response table with darks, and macro-pixels of 5 × 5."""
-    script = Script("a response table with dark terms; 12 × 14 die, macro-pixels of 5 × 5", Config(rows=12, cols=14, macro=5, kernels=2))
+    script = Script("a response table with dark terms; 16 × 13 die, macro-pixels of 5 × 5", Config(rows=16, cols=13, macro=5, kernels=2))
     script.claim(0x0505)
     script.kernel(0, LOG5)
     script.kernel(1, [100, 511, -512, 0, -1] * 5)
-    script.load(disc(12, 14, noise=40, seed=5))
+    script.load(disc(16, 13, noise=40, seed=5))
     for code, weight, dark in ((-32, -30, 900), (-16, -17, -2048), (256, 250, 2047), (100, -7, 3), (511, 460, -5), (-512, -500, 1)):
         script.table(code % 1024, [weight])
         script.table(1024 + code % 1024, [dark])

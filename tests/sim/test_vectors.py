@@ -88,6 +88,7 @@ def test_every_slice_and_code_a_second_author_missed_is_there():
         ["BITMAP"] * 3,
     ]
     assert [group[1]["bytes"] for group in by_shot[:3]] == [1560, 24, 24]
+    assert [one["saturated"] for one in by_shot[3]] == [8, 0, 0]
     response = load("response")[1]
     assert json.loads(response["config"])["macro"] == 5
     assert any(dark < 0 for one in response["configurations"] for dark in one["darks"])
