@@ -190,6 +190,28 @@ def test_epoch_0_is_never_believed():
         assert (host.counts["stale"], host.counts["received"]) == (1, 0)
 
 
+def test_silence_is_an_end_of_the_stream():
+    """A live host takes it for one, and searches what it holds back: what comes behind is found as in a stream of its own."""
+    rng, held = random.Random("silence"), 0
+    for n in range(1000):
+        name = rng.choice(NAMES)
+        data, bounds, _ = window(rng, name)
+        data = damaged(rng, data, bounds, DAMAGES[n % len(DAMAGES)])
+        silence = rng.randrange(len(data) + 1)
+        decoder, packets = PacketDecoder(), []
+        found = [scan(data[:silence]), scan(data[silence:])]
+        for part in (data[:silence], data[silence:]):
+            for chunk in chunks(rng, part):
+                packets += decoder.feed(chunk)
+            held += decoder.waiting > 0
+            packets += decoder.finish()
+        want = [(offset + one.offset, one.number, one.payload) for offset, scan_ in zip((0, silence), found) for one in scan_.packets]
+        assert [(one.offset, one.number, one.payload) for one in packets] == want
+        assert decoder.statistics.broken == sum(one.broken + one.unfinished for one in found)
+        assert decoder.statistics.skipped == sum(one.skipped for one in found)
+    assert held > 500
+
+
 # ---- damaged -----------------------------------------------------------------------------------------------------
 
 
