@@ -5,12 +5,13 @@ commands ──► GoldenDevice ──► stream          scene, registers, kern
 """
 
 import struct
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from macropix.gateware import wire
 from macropix.gateware.config import Config
-from macropix.gateware.registers import BIAS, BIAS_STRIDE, CONTROL, PEDESTAL, SCENE, STATUS, STATUS_WORDS
+from macropix.gateware.registers import BIAS, BIAS_STRIDE, CONTROL, PEDESTAL, SCENE, STATUS, STATUS_WORDS, WEIGHT
 from macropix.gateware.wire import Kind, Mode, Op, Tap
 from macropix.sim.golden import oracle
 from macropix.sim.golden.bias import lookup
@@ -18,7 +19,7 @@ from macropix.sim.golden.device import GoldenDevice
 from macropix.sim.golden.packets import command
 from macropix.sim.golden.settings import tag
 
-__all__ = ["Script", "describe_frame", "describe_packets"]
+__all__ = ["Script", "describe_frame", "describe_packets", "latched"]
 
 _HEADER = struct.Struct("<BBHHHHHHIH")
 
@@ -56,12 +57,40 @@ def describe_frame(frame, *, epoch: int, tag: int, everything: bool, flags: bool
     rows, cols = frame.value.shape
     sent = np.ones(frame.value.size, bool) if everything else frame.sent.ravel()
     return {
-        "epoch": epoch, "tag": tag, "shot": frame.shot, "kernel": frame.kernel, "tap": frame.tap.name, "rows": rows, "columns": cols,
-        "saturated": int(np.bitwise_or.reduce(frame.saturated, axis=None)),
+        "epoch": epoch, "tag": tag, "shot": frame.shot & 0xFFFF, "kernel": frame.kernel, "tap": frame.tap.name,
+        "rows": rows, "columns": cols, "saturated": int(np.bitwise_or.reduce(frame.saturated, axis=None)),
         "sent": "ALL" if sent.all() else np.flatnonzero(sent).tolist(),
         "values": frame.value.ravel()[sent].tolist(),
         "masked": np.flatnonzero(frame.masked).tolist() if everything and flags else [],
     }  # fmt: skip
+
+
+def latched(registers: Mapping[str, int]) -> dict[str, int]:
+    """Those of all control registers that count into the tag."""
+    return {register.name: registers[register.name] for register in CONTROL.values() if register.frame}
+
+
+class _Device(GoldenDevice):
+    """The golden device takes a shot at once; this one lets a WRITE in between its exposures, as `protocol.md` allows."""
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.behind: list[Callable[[], None]] = []
+
+    def _expose(self, kernel: int) -> None:
+        super()._expose(kernel)
+        if self.behind:
+            self.behind.pop(0)()
+
+    @property
+    def slices(self) -> int:
+        """Made since the claim."""
+        return self._counts["produced"]
+
+    def skip(self, slices: int, shots: int) -> None:
+        """Counts on as if it had taken `shots` more, and made and sent `slices`."""
+        self._counts["produced"] += slices
+        self._counts["shots_done"] += shots
 
 
 class Script:
@@ -75,13 +104,14 @@ class Script:
 
     def __init__(self, description: str, config: Config):
         self.description, self.config = description, config
-        self.device = GoldenDevice(config)
+        self.device = _Device(config)
         self.sent, self.stream = bytearray(), bytearray()
         self.frames: list[dict] = []
         self.configurations: dict[int, dict] = {}
         self.epoch = self.sequence = self.shot = 0
         self.registers = oracle.reset_registers()
         self.codes = np.zeros((config.kernels, config.subpixels), np.int64)
+        self.response = np.concatenate([(np.arange(1024) ^ 512) - 512, np.zeros(1024, np.int64)])
         self.scene = np.zeros((config.rows, config.cols), np.uint16)
         self.pedestal, self.mask = np.zeros(config.max_outputs, np.int64), np.zeros(config.max_outputs, bool)
 
@@ -113,6 +143,11 @@ class Script:
         self.codes[k] = codes
         self.command(Op.WRITE, BIAS.base + BIAS_STRIDE * k, [int(code) & 0xFFFF for code in codes])
 
+    def table(self, at: int, words: Sequence[int]) -> None:
+        """Writes the response table from word `at` on: 1,024 weights and 1,024 darks, by code modulo 1,024."""
+        self.response[at : at + len(words)] = words
+        self.command(Op.WRITE, WEIGHT.base + at, [word & 0xFFFF for word in words])
+
     def _window(self, base: int, words: np.ndarray) -> None:
         for at in range(0, words.size, wire.MAX_WORDS):
             self.command(Op.WRITE, base + at, [int(word) & 0xFFFF for word in words[at : at + wire.MAX_WORDS]])
@@ -121,6 +156,15 @@ class Script:
         """Writes the scene memory."""
         self.scene = scene.astype(np.uint16)
         self._window(SCENE.base, self.scene.ravel())
+
+    def patch(self, scene: np.ndarray) -> None:
+        """Writes the rows of the scene memory in which `scene` differs."""
+        before, self.scene = self.scene, scene.astype(np.uint16)
+        self._rows(before, self.scene)
+
+    def _rows(self, before: np.ndarray, scene: np.ndarray) -> None:
+        for row in np.flatnonzero((before != scene).any(1)):
+            self._window(SCENE.base + int(row) * self.config.cols, scene[row])
 
     def maps(self, pedestal: np.ndarray, mask: np.ndarray) -> None:
         """Writes pedestal and mask map."""
@@ -131,24 +175,36 @@ class Script:
         """Starts the sequencer."""
         self.command(Op.START)
 
-    def shots(self, count: int) -> None:
-        """Takes `count` shots off a running device, and works out what they must be."""
+    def shots(self, count: int, *, meanwhile: Sequence[np.ndarray] = ()) -> None:
+        """Takes `count` shots off a running device, and works out what they must be.
+
+        `meanwhile`: scenes that are loaded while a shot is under way, one behind each of its exposures.
+        """
         for _ in range(count):
             for i in range(self.registers["sequence_length"]):
                 self._frame(self.registers["sequence"] >> 3 * i & 7)
+                if i < len(meanwhile):
+                    before, self.scene = self.scene, meanwhile[i].astype(np.uint16)
+                    self.device.behind.append(lambda before=before, scene=self.scene: self._rows(before, scene))
             self.shot += 1
             self.stream += self.device.take()
 
+    def skip(self, slices: int, shots: int) -> None:
+        """The device takes `shots` that nobody looks at, of `slices` slices in all."""
+        self.shot += shots
+        self.device.skip(slices, shots)
+
     def _frame(self, kernel: int) -> None:
-        weights, darks = lookup(self.codes[kernel])
+        weights, darks = lookup(self.codes[kernel], self.response[:1024], self.response[1024:])
         frame = oracle.expose(
-            self.config, self.scene, self.registers, weights, darks, shot=self.shot, kernel=kernel, pedestal=self.pedestal, mask=self.mask
-        )
+            self.config, self.scene, self.registers, weights, darks,
+            shot=self.shot & 0xFFFF, kernel=kernel, pedestal=self.pedestal, mask=self.mask,
+        )  # fmt: skip
         known = tag(self.registers, weights, darks)
         everything = self.registers["mode"] == Mode.RAW.value or frame.tap is not Tap.OUT
         self.frames.append(describe_frame(frame, epoch=self.epoch, tag=known, everything=everything, flags=frame.tap is Tap.OUT))
-        latched = {register.name: self.registers[register.name] for register in CONTROL.values() if register.frame}
-        self.configurations[known] = {"tag": known, "weights": weights.tolist(), "darks": darks.tolist(), "registers": latched}
+        bank = {"weights": weights.tolist(), "darks": darks.tolist()}
+        self.configurations[known] = {"tag": known, **bank, "registers": latched(self.registers)}
 
     def to_dict(self) -> dict:
         """What goes into the JSON file."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The conversations whose streams are the test vectors: every code, every tap, many slices, a session.
+"""The conversations whose streams are the test vectors: every code, every tap, many slices, a response table, a session, faults.
 
 scene, kernels, modes ──► Script ──► one vector
 """
@@ -7,7 +7,8 @@ scene, kernels, modes ──► Script ──► one vector
 from collections.abc import Callable
 
 import numpy as np
-from vector_script import Script, describe_frame, describe_packets
+from vector_faults import Faults
+from vector_script import Script, describe_frame, describe_packets, latched
 
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Mode, Op, Positions, Read, Scene, Tap, ThresholdMode, Values
@@ -20,6 +21,7 @@ __all__ = ["STREAMS"]
 
 LAPLACIAN = [-32] * 4 + [256] + [-32] * 4
 IDENTITY = [0] * 4 + [256] + [0] * 4
+LOG5 = [0, 0, -16, 0, 0, 0, -16, -32, -16, 0, -16, -32, 256, -32, -16, 0, -16, -32, -16, 0, 0, 0, -16, 0, 0]
 SOBEL_X = [-128, 0, 128, -256, 0, 256, -128, 0, 128]
 KIRSCH_N = [160, 160, 160, -96, 0, -96, -96, -96, -96]
 RAW, EDGE, AUTO = (mode.value for mode in Mode)
@@ -76,7 +78,8 @@ def codes() -> Script:
     for mode in (EDGE, AUTO):
         for threshold_mode in (ABS, POS, NEG):
             take("disc", mode=mode, threshold_mode=threshold_mode, threshold=40)
-    take("disc", mode=EDGE, threshold_mode=POS, threshold=0)
+    for threshold_mode in (POS, NEG):
+        take("disc", mode=EDGE, threshold_mode=threshold_mode, threshold=0)
     take("dark", mode=EDGE, threshold_mode=ABS, threshold=1)
     take("dark", mode=AUTO)
     take("sparse", mode=EDGE, threshold=12)
@@ -108,7 +111,7 @@ def taps() -> Script:
 
 
 def slices() -> Script:
-    """Frames of three slices, the middle one empty in EDGE and AUTO."""
+    """Frames of three slices, the middle one empty in EDGE and AUTO; then, with a mask, all three FLAGGED, and all three BITMAP."""
     script = Script("frames of three slices; 64 × 48 die, 1 × 1 read, kernel 0 identity", Config(rows=64, cols=48, kernels=1))
     script.claim(0xFFFF)
     script.kernel(0, IDENTITY)
@@ -120,11 +123,42 @@ def slices() -> Script:
         script.set(mode=mode)
         script.start()
         script.shots(1)
+    pixels = script.config.max_outputs
+    script.maps(np.zeros(pixels, np.int64), np.random.default_rng(6).random(pixels) < 0.05)
+    bright = scene.copy()
+    bright[7] = 0xFFE0  # clips in the first slice alone
+    script.patch(bright)
+    script.set(threshold=0, mask_enable=1, test_charge=1000)
+    for mode in (RAW, AUTO):
+        script.set(mode=mode)
+        script.start()
+        script.shots(1)
+    return script
+
+
+def response() -> Script:
+    """A response table with darks, and macro-pixels of 5 × 5."""
+    script = Script("a response table with dark terms; 16 × 13 die, macro-pixels of 5 × 5", Config(rows=16, cols=13, macro=5, kernels=2))
+    script.claim(0x0505)
+    script.kernel(0, LOG5)
+    script.kernel(1, [100, 511, -512, 0, -1] * 5)
+    script.load(disc(16, 13, noise=40, seed=5))
+    for code, weight, dark in ((-32, -30, 900), (-16, -17, -2048), (256, 250, 2047), (100, -7, 3), (511, 460, -5), (-512, -500, 1)):
+        script.table(code % 1024, [weight])
+        script.table(1024 + code % 1024, [dark])
+    script.table(1023, [-2, 77])  # the weight of code −1, and behind it the dark of code 0
+    script.set(sequence_length=2, sequence=1 << 3, gain=1, time=200, threshold=90)
+    for read in Read:
+        for tap, mode in ((Tap.SUM, RAW), (Tap.OUT, RAW), (Tap.OUT, EDGE)):
+            script.set(read=read.value, tap=tap.value, mode=mode)
+            script.start()
+            script.shots(1)
+    script.command(Op.READ, 0x23FE, 4)
     return script
 
 
 def session() -> Script:
-    """Everything that is not pixels: status before the claim, errors, a kernel sequence, a change between shots, two epochs."""
+    """Everything that is not pixels: status before the claim, errors, kernel sequences, a change between shots, two epochs."""
     script = Script(
         "a session: status and errors, a kernel sequence, a change between two shots, two epochs; 16 × 16 die", Config(rows=16, cols=16)
     )
@@ -154,6 +188,18 @@ def session() -> Script:
     script.start()
     script.shots(2)
     script.command(Op.STOP)
+    script.set(sequence_length=3, sequence=1 | 1 << 3 | 2 << 6, shots=1)  # one kernel twice
+    script.start()
+    script.shots(1)
+    for op, epoch, words in (
+        (0, 0x1111, 0), (7, 0x1111, 300), (200, 0x3333, 5),  # OP
+        (Op.WRITE, 0x1111, 257), (Op.READ, 0x1111, 0xFFFF), (Op.STOP, 0x1111, 300), (Op.START, 0x1111, 1),  # LENGTH
+        (Op.CLAIM, 0, 0), (Op.START, 0x2222, 0), (Op.STOP, 0, 0),  # EPOCH
+    ):  # fmt: skip
+        script.sequence += 1
+        script.raw(command(op, script.sequence, epoch, 0x0100, words)[: 12 if words > 256 else None])
+    script.raw(command(Op.WRITE, 4242, 0x2222, 0x0100, [7]))  # EPOCH
+    script.raw(command(Op.READ, 4243, 0x2222, 0x0100, 1))  # obeyed
     script.claim(0x2222)
     script.set(mode=AUTO, tap=Tap.OUT.value, shots=1, sequence_length=1, sequence=2)
     script.start()
@@ -162,29 +208,39 @@ def session() -> Script:
     return script
 
 
+#: mode, threshold, threshold mode, positions, values
+OTHER_CODES = [
+    *((RAW, 0, ABS, place, values) for place in (Positions.ALL, Positions.FLAGGED) for values in Values),
+    *((AUTO, 700, ABS, place, values) for place in (Positions.RUNS, Positions.BITMAP) for values in Values),
+    *((RAW, 0, mode, place, Values.RICE) for mode in (POS, NEG) for place in (Positions.ALL, Positions.FLAGGED)),
+    *((AUTO, 90, mode, place, Values.RICE) for mode in (POS, NEG) for place in (Positions.RUNS, Positions.BITMAP)),
+]
+
+
 class Other:
     """Codes that no device chooses, but a header can say: built slice by slice."""
 
+    EPOCH = 7
+
     def __init__(self):
         config = Config(rows=12, cols=12)
-        registers = {**oracle.reset_registers(), "read": Read.SINGLE.value, "mask_enable": 1}
+        registers = {**oracle.reset_registers(), "read": Read.SINGLE.value, "mask_enable": 1, "test_charge": -25000}
         mask = np.arange(100) % 23 == 7
         self.stream, self.frames, known = bytearray(), [], {}
         scene = disc(12, 12, noise=9, seed=2)
-        for mode, places in ((RAW, (Positions.ALL, Positions.FLAGGED)), (AUTO, (Positions.RUNS, Positions.BITMAP))):
-            for place in places:
-                for values in Values:
-                    registers |= {"mode": mode, "threshold": 0 if mode == RAW else 700}
-                    made = oracle.expose(config, scene, registers, IDENTITY, [0] * 9, shot=len(self.frames), mask=mask)
-                    latched = tag(registers, IDENTITY, [0] * 9)
-                    known[latched] = {"tag": latched, "weights": IDENTITY, "darks": [0] * 9}
-                    numbers = {"epoch": 7, "tag": latched, "time": 1000 * len(self.frames), "number": len(self.frames)}
-                    self.stream += encode_slice(made, 0, registers=registers, positions=place, coding=values, **numbers)
-                    flags = place is Positions.FLAGGED
-                    self.frames.append(describe_frame(made, epoch=7, tag=latched, everything=mode == RAW, flags=flags))
+        for mode, threshold, threshold_mode, place, values in OTHER_CODES:
+            registers |= {"mode": mode, "threshold": threshold, "threshold_mode": threshold_mode}
+            made = oracle.expose(config, scene, registers, IDENTITY, [0] * 9, shot=len(self.frames), mask=mask)
+            own = tag(registers, IDENTITY, [0] * 9)
+            known[own] = {"tag": own, "weights": IDENTITY, "darks": [0] * 9, "registers": latched(registers)}
+            numbers = {"epoch": self.EPOCH, "tag": own, "time": 1000 * len(self.frames), "number": len(self.frames)}
+            self.stream += encode_slice(made, 0, registers=registers, positions=place, coding=values, **numbers)
+            flags = place is Positions.FLAGGED
+            self.frames.append(describe_frame(made, epoch=self.EPOCH, tag=own, everything=mode == RAW, flags=flags))
         self._about = {
             "description": "every position with every value code, also those no device chooses; 12 × 12 die, 1 × 1 read",
             "config": config.to_json(),
+            "epoch": self.EPOCH,
             "commands": "",
             "configurations": list(known.values()),
         }
@@ -194,6 +250,6 @@ class Other:
         return {**self._about, "packets": describe_packets(bytes(self.stream)), "frames": self.frames}
 
 
-STREAMS: dict[str, Callable[[], Script | Other]] = {
-    "codes": codes, "taps": taps, "slices": slices, "session": session, "other_codes": Other,
+STREAMS: dict[str, Callable[[], Script | Other | Faults]] = {
+    "codes": codes, "taps": taps, "slices": slices, "response": response, "session": session, "other_codes": Other, "faults": Faults,
 }  # fmt: skip
