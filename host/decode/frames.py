@@ -154,7 +154,6 @@ class FrameAssembler:
         if shape[0] * shape[1] != frame.next:
             self.statistics.undecodable += 1
             self.statistics.frames_incomplete += 1
-            self._given_up = self._key(frame.head)
             return None
         self.statistics.frames += 1
         self._given_up = None
@@ -192,13 +191,14 @@ class FrameAssembler:
 
     def _lose(self, packet: Packet) -> None:
         """`packet` is of no use: its frame is incomplete, and counted once."""
-        if self._open is not None and not packet.first and self._key(packet) == self._key(self._open.head):
+        key = self._key(packet)
+        if self._open is not None and not packet.first and key == self._key(self._open.head):
             self._give_up()
-            return
-        self._give_up()
-        if packet.first or self._given_up != self._key(packet):
-            self.statistics.frames_incomplete += 1
-            self._given_up = self._key(packet)
+        else:
+            self._give_up()
+            if packet.first or self._given_up != key:
+                self.statistics.frames_incomplete += 1
+        self._given_up = None if packet.last else key
 
 
 def _join(parts: list[np.ndarray], starts: list[int]) -> np.ndarray:
