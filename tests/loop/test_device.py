@@ -9,8 +9,9 @@ import pytest
 import macropix.host
 from macropix.gateware.config import Config
 from macropix.gateware.registers import CONTROL, STATUS, WINDOWS, features
-from macropix.gateware.wire import Error, Mode, Read, Scene, Tap, ThresholdMode
+from macropix.gateware.wire import Error, Mode, Op, Read, Scene, Tap, ThresholdMode
 from macropix.host import CaptureFile, kernels, record
+from macropix.host.command import command
 from macropix.host.errors import DeviceError
 from macropix.sim.golden.die import expose
 
@@ -313,3 +314,16 @@ def test_speed(device, url):
     begin = time.perf_counter()
     assert sum(1 for _ in device.capture(shots)) == shots
     assert shots / (time.perf_counter() - begin) > (150 if url.startswith("rtl") else 5)
+
+
+def test_a_command_that_stops_in_the_middle_is_given_up(device):
+    """Behind 2^16 silent clocks: what comes then is heard at once."""
+    transport = device.link.transport
+    before, repeats, threshold = device.status(), device.link.repeats, device.registers.threshold
+    transport.write(command(Op.WRITE, 1, device.epoch, CONTROL["threshold"].address, [threshold ^ 1])[:15])
+    for _ in range(20):  # each ends when the device has been silent for longer than a frame takes
+        assert transport.read(1.0) == b""
+    status = device.status()
+    assert status.commands_corrupt - before.commands_corrupt == 1
+    assert device.registers.threshold == threshold
+    assert device.link.repeats == repeats
