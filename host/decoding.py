@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A recorded stream decoded anew: what came, what was lost, and the pictures in it.
 
-run.h5 or stream.bin ──► Recording ──► frames ──► counts, ledger, TIFF, PNG
+run.h5 or stream.bin ──► Recording ──► frames ──► counts, ledger, and a picture (`Export`)
 """
 
 import dataclasses
@@ -12,13 +12,11 @@ import numpy as np
 
 import macropix.host
 from macropix.host.errors import DataLostError, MacropixError, UserError
+from macropix.host.export import Export
 from macropix.host.frame import Frame
-from macropix.host.mosaic import Tile
 from macropix.host.recording import Recording
-from macropix.host.store.png import edge_grey, grey, write_png
-from macropix.host.store.tiff import write_tiff
 
-__all__ = ["Decoded", "decode_file", "write_picture"]
+__all__ = ["Decoded", "decode_file"]
 
 
 @dataclasses.dataclass
@@ -37,10 +35,6 @@ class Decoded:
     end_missing: bool = False
     complete: bool = True
     ledger: dict[str, Any] = dataclasses.field(default_factory=dict)
-    kept: list[Frame] = dataclasses.field(default_factory=list)
-    #: of a mosaic: shape of the whole image, and the tile of each frame
-    whole: tuple[int, int] | None = None
-    tiles: list[tuple[int, int]] = dataclasses.field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """The figures for ``--json``."""
@@ -84,8 +78,9 @@ class Decoded:
         return DataLostError(f"{self.path}: data was lost: {', '.join(causes)}") if causes else None
 
 
-def decode_file(path: str | Path, *, keep: bool = False) -> Decoded:
-    """Decodes the stream in `path`, a capture file or bare bytes. With `keep` the frames stay in memory.
+def decode_file(path: str | Path, *, export: Export | None = None) -> Decoded:
+    """Decodes the stream in `path`, a capture file or bare bytes, and compares with the frames stored in the former. Each frame goes to
+    `export` and is then forgotten.
 
     Raises UserError if there is no such file, it is no capture, or not one packet is found in it.
     """
@@ -97,29 +92,30 @@ def decode_file(path: str | Path, *, keep: bool = False) -> Decoded:
         recording: Any = opened
         capture = recording.transport.capture
         if capture is not None:
-            _stored(found, capture)
-        for number, frame in enumerate(recording.frames()):
+            _stored(found, capture, export)
+        stored = iter(capture) if capture is not None else iter(())
+        for frame in recording.frames():
             found.frames += 1
             found.pixels_sent += frame.index.size
             found.pixels_total += frame.pixels
             found.bytes_on_wire += frame.wire_bytes
-            if capture is not None and number < len(capture):
-                found.differing += not _same(frame, capture[number])
-            if keep:
-                found.kept.append(frame)
+            if (twin := next(stored, None)) is not None:
+                found.differing += not _same(frame, twin)
+            if export is not None:
+                export.take(frame)
         if capture is None:
             _bare(found, recording)
     return found
 
 
-def _stored(found: Decoded, capture: Any) -> None:
+def _stored(found: Decoded, capture: Any, export: Export | None) -> None:
     found.stored, found.complete = len(capture), capture.complete
     found.ledger = capture.attributes("ledger")
     found.stream_bytes = sum(len(chunk) for chunk in capture.raw())
     mosaic = capture.facts.get("mosaic")
-    if isinstance(mosaic, dict) and mosaic.get("joined"):
-        found.whole = (mosaic["shape"][0], mosaic["shape"][1])
-        found.tiles = list(zip(capture.column("tile_row").tolist(), capture.column("tile_col").tolist()))
+    if export is not None and isinstance(mosaic, dict) and mosaic.get("joined"):
+        tiles = list(zip(capture.column("tile_row").tolist(), capture.column("tile_col").tolist()))
+        export.join((mosaic["shape"][0], mosaic["shape"][1]), tiles)
 
 
 def _bare(found: Decoded, recording: Recording) -> None:
@@ -142,34 +138,3 @@ def _same(one: Frame, other: Frame) -> bool:
         and np.array_equal(one.value, other.value)
         and np.array_equal(one.masked_index, other.masked_index)
     )
-
-
-def write_picture(found: Decoded, out: Path, number: int = -1) -> None:
-    """Writes a TIFF of all frames, or a PNG: of frame `number`, else of the joined mosaic, else of the first frame."""
-    if not found.kept:
-        raise UserError(f"{found.path} holds no frame to make a picture of")
-    if number >= len(found.kept):
-        raise UserError(f"there is no frame {number}", expected=f"0 to {len(found.kept) - 1}")
-    joined = _joined(found) if found.whole is not None and number < 0 else None
-    if out.suffix.lower() in (".tif", ".tiff"):
-        frames = [joined] if joined is not None else [frame.image for frame in (found.kept if number < 0 else [found.kept[number]])]
-        write_tiff(out, frames, description="ADC LSB; 0 where no pixel was sent")
-    elif out.suffix.lower() == ".png":
-        image = joined if joined is not None else found.kept[max(0, number)].image
-        write_png(out, edge_grey(image) if image.min() < 0 else grey(image))
-    else:
-        raise UserError(f"{out}: unknown kind of picture", expected=".tif or .png", found=out.suffix or "no suffix")
-
-
-def _joined(found: Decoded) -> np.ndarray:
-    """The frames of a mosaic laid together; of several frames of a tile, the first."""
-    assert found.whole is not None
-    image, seen = np.zeros(found.whole, np.int32), set[tuple[int, int]]()
-    for frame, place in zip(found.kept, found.tiles):
-        if place in seen:
-            continue
-        seen.add(place)
-        tile = Tile(0, *place, place[0] * frame.rows, place[1] * frame.cols, np.empty(0))
-        part = image[tile.top : tile.top + frame.rows, tile.left : tile.left + frame.cols]
-        part[...] = frame.image[: part.shape[0], : part.shape[1]]
-    return image

@@ -24,14 +24,15 @@ def decode(
 ) -> int:
     """Decode a recorded stream anew, from its first byte, and say what was found."""
     from macropix.host.cli.output import emit, table, trouble
-    from macropix.host.decoding import decode_file, write_picture
+    from macropix.host.decoding import decode_file
+    from macropix.host.export import Export
     from macropix.host.store.files import check_writable
 
-    if out is not None:
-        check_writable(out)
-    found = decode_file(file, keep=out is not None)
-    if out is not None:
-        write_picture(found, out, number)
+    if out is None:
+        found = decode_file(file)
+    else:
+        with Export(check_writable(out), number) as export:
+            found = decode_file(file, export=export)
     result: dict[str, Any] = found.to_dict() | ({"picture": str(out)} if out is not None else {})
     error = found.trouble
     if json_output:

@@ -25,7 +25,8 @@ from macropix.host.store.table import read_settings
 
 __all__ = ["CaptureFile"]
 
-_BLOCK = 1024
+#: frames, and pixels of theirs, read at once when all are gone through
+_BLOCK, _BLOCK_PIXELS = 1024, 1 << 20
 
 
 class CaptureFile:
@@ -163,8 +164,14 @@ class CaptureFile:
         return next(self._frames(place, place + 1))
 
     def __iter__(self) -> Iterator[Frame]:
-        for start in range(0, len(self), _BLOCK):
-            yield from self._frames(start, min(start + _BLOCK, len(self)))
+        start, count, ends = 0, len(self), self.file["frames/frame_ptr"]
+        while start < count:
+            # as many frames as have few enough pixels together, but one at least
+            ahead = ends[start : start + _BLOCK + 1]
+            few = int(np.searchsorted(ahead, ahead[0] + _BLOCK_PIXELS, "right")) - 1
+            stop = start + max(1, few)
+            yield from self._frames(start, stop)
+            start = stop
 
     def _frames(self, start: int, stop: int) -> Iterator[Frame]:
         group = self.file["frames"]
@@ -172,14 +179,17 @@ class CaptureFile:
         wire_bytes, places = group["wire_bytes"][start:stop].tolist(), group["settings"][start:stop].tolist()
         sent, flagged = group["frame_ptr"][start : stop + 1].tolist(), group["masked_ptr"][start : stop + 1].tolist()
         epoch = self.epoch
+        index, value = group["index"][sent[0] : sent[-1]], group["value"][sent[0] : sent[-1]]
+        masked = group["masked_index"][flagged[0] : flagged[-1]]
         for n in range(stop - start):
+            here, mask = slice(sent[n] - sent[0], sent[n + 1] - sent[0]), slice(flagged[n] - flagged[0], flagged[n + 1] - flagged[0])
             settings = self.settings[places[n]]
             shape = self.geometry.shape(settings.read)
             yield Frame(
                 rows=shape[0],
                 cols=shape[1],
-                index=group["index"][sent[n] : sent[n + 1]],
-                value=group["value"][sent[n] : sent[n + 1]],
+                index=index[here].copy(),
+                value=value[here].copy(),
                 shot=rows["shot"][n],
                 kernel=rows["kernel"][n],
                 tap=Tap(rows["tap"][n]),
@@ -189,7 +199,7 @@ class CaptureFile:
                 saturated=Saturation(rows["saturated"][n]),
                 slices=rows["slices"][n],
                 wire_bytes=wire_bytes[n],
-                masked_index=group["masked_index"][flagged[n] : flagged[n + 1]],
+                masked_index=masked[mask].copy(),
                 settings=settings,
             )
 
