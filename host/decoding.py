@@ -5,6 +5,7 @@ run.h5 or stream.bin ──► Recording ──► frames ──► counts, ledg
 """
 
 import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,13 @@ from macropix.host.errors import DataLostError, MacropixError, UserError
 from macropix.host.export import Export
 from macropix.host.frame import Frame
 from macropix.host.recording import Recording
+from macropix.host.store.hdf5 import CaptureFile
+from macropix.host.transport.url import parse
 
 __all__ = ["Decoded", "decode_file"]
+
+#: a header tells the time modulo this
+_TIMES = 1 << 32
 
 
 @dataclasses.dataclass
@@ -26,6 +32,7 @@ class Decoded:
     path: Path
     frames: int = 0
     stored: int | None = None
+    missing: int = 0
     differing: int = 0
     pixels_sent: int = 0
     pixels_total: int = 0
@@ -50,76 +57,89 @@ class Decoded:
             "complete": self.complete,
             "ledger": self.ledger,
         }
-        return told if self.stored is None else told | {"frames_stored": self.stored, "frames_differing": self.differing}
+        return (
+            told
+            if self.stored is None
+            else told | {"frames_stored": self.stored, "frames_missing": self.missing, "frames_differing": self.differing}
+        )
 
     @property
     def trouble(self) -> MacropixError | None:
         """What is wrong with the recording, if anything."""
-        if self.differing or self.stored not in (None, self.frames):
-            return DataLostError(
-                f"{self.path}: the raw stream does not give the stored frames",
-                expected=f"{self.stored}",
-                found=f"{self.frames}, {self.differing} differ",
-            )
+        if self.differing:
+            return DataLostError(f"{self.path}: {self.differing} frames of the raw stream are not the stored ones")
         causes = [
             f"{count} {words}"
             for count, words in (
-                (self.ledger.get("lost", 0), "slices lost on the link"),
-                (self.ledger.get("dropped", 0), "slices dropped on the device"),
-                (self.ledger.get("frames_incomplete", 0), "frames incomplete"),
+                (self.missing, f"of {self.stored} stored frames missing"),
+                (self.ledger["missing"] if self.ledger["lost"] is None else self.ledger["lost"], "slices lost on the link"),
+                (self.ledger["dropped"] or 0, "slices dropped on the device"),
+                (self.ledger["frames_incomplete"], "frames incomplete"),
                 (self.stream_bytes_skipped, "bytes that belong to no packet"),
             )
             if count
         ]
         if self.end_missing:
             causes.append("the end is missing")
-        if not self.complete:
+        if not (self.complete or self.ledger["settled"]):
             causes.append("the run did not end as it should")
         return DataLostError(f"{self.path}: data was lost: {', '.join(causes)}") if causes else None
 
 
-def decode_file(path: str | Path, *, export: Export | None = None) -> Decoded:
-    """Decodes the stream in `path`, a capture file or bare bytes, and compares with the frames stored in the former. Each frame goes to
-    `export` and is then forgotten.
+def decode_file(path: str | Path, *, export: Export | None = None, progress: Callable[[str, int, int], None] | None = None) -> Decoded:
+    """Decodes the stream in `path`, a capture file or bare bytes or the ``file://`` URL of one, and compares with the frames stored in the
+    first. Each frame goes to `export` and is then forgotten; `progress` is told what, how many bytes of it, of how many.
 
     Raises UserError if there is no such file, it is no capture, or not one packet is found in it.
     """
-    path = Path(path)
+    url = str(path) if str(path).startswith("file://") else f"file://{path}"
+    path = Path(parse(url).file)
     if not path.is_file():
         raise UserError(f"{path} is a folder" if path.is_dir() else f"there is no file {path}")
     found = Decoded(path)
-    with macropix.host.open(f"file://{path}") as opened:
+    with macropix.host.open(url) as opened:
         recording: Any = opened
         capture = recording.transport.capture
         if capture is not None:
             _stored(found, capture, export)
-        stored = iter(capture) if capture is not None else iter(())
+        size = path.stat().st_size if capture is None else capture.stream_bytes
+        stored = enumerate(capture if capture is not None else ())
         for frame in recording.frames():
             found.frames += 1
             found.pixels_sent += frame.index.size
             found.pixels_total += frame.pixels
             found.bytes_on_wire += frame.wire_bytes
-            if (twin := next(stored, None)) is not None:
-                found.differing += not _same(frame, twin)
+            number = found.frames - 1 if capture is None else _compare(found, frame, stored)
             if export is not None:
-                export.take(frame)
-        if capture is None:
-            _bare(found, recording)
+                export.take(frame, number)
+            if progress is not None:
+                progress(f"decode {path.name}", recording.decoder.statistics.bytes, size)
+        found.missing += sum(1 for _ in stored)
+        _counted(found, recording)
     return found
 
 
-def _stored(found: Decoded, capture: Any, export: Export | None) -> None:
+def _compare(found: Decoded, frame: Frame, stored: Iterator[tuple[int, Frame]]) -> int:
+    """`frame` beside its stored twin, whose number is given, or -1. Those before it that were not found are missing."""
+    for number, twin in stored:
+        if (twin.shot, twin.kernel, twin.time % _TIMES) == (frame.shot, frame.kernel, frame.time % _TIMES):
+            found.differing += not _same(frame, twin)
+            return number
+        found.missing += 1
+    found.differing += 1
+    return -1
+
+
+def _stored(found: Decoded, capture: CaptureFile, export: Export | None) -> None:
     found.stored, found.complete = len(capture), capture.complete
-    found.ledger = capture.attributes("ledger")
-    found.stream_bytes = sum(len(chunk) for chunk in capture.raw())
     mosaic = capture.facts.get("mosaic")
     if export is not None and isinstance(mosaic, dict) and mosaic.get("joined"):
         tiles = list(zip(capture.column("tile_row").tolist(), capture.column("tile_col").tolist()))
         export.join((mosaic["shape"][0], mosaic["shape"][1]), tiles)
 
 
-def _bare(found: Decoded, recording: Recording) -> None:
-    statistics = recording.decoder.statistics
+def _counted(found: Decoded, recording: Recording) -> None:
+    statistics, ledger = recording.decoder.statistics, recording.ledger()
     found.stream_bytes, found.stream_bytes_skipped, found.end_missing = statistics.bytes, statistics.skipped, statistics.end_missing
     if not statistics.packets:
         raise UserError(
@@ -127,8 +147,8 @@ def _bare(found: Decoded, recording: Recording) -> None:
             expected="a capture file, or bytes with packets in them",
             found=f"{statistics.bytes} bytes, no packet",
         )
-    if statistics.status:
-        found.ledger = recording.ledger().to_dict()
+    unknown = dict.fromkeys(("produced", "arrived", "sent", "lost", "dropped", "settled"))
+    found.ledger = unknown | dataclasses.asdict(recording.statistics) if ledger is None else ledger.to_dict()
 
 
 def _same(one: Frame, other: Frame) -> bool:

@@ -63,13 +63,12 @@ class Export:
         if self.number < 0:
             self._picture, self._tiles = np.zeros(whole, np.int32), tiles
 
-    def take(self, frame: Frame) -> None:
-        """The next frame."""
-        n = self._come
-        self._come += 1
+    def take(self, frame: Frame, number: int) -> None:
+        """The next frame, and its number in the recording; a number may be left out, where a frame was lost."""
+        first, self._come = not self._come, max(self._come, number + 1)
         if self._tiles is not None:
-            self._lay(frame, n)
-        elif n == max(0, self.number) and not (self._tiff and self.number < 0):
+            self._lay(frame, number)
+        elif number == self.number if self.number >= 0 else first and not self._tiff:
             self._picture = frame.image
         elif self._tiff and self.number < 0:
             if self._pages is None:
@@ -77,13 +76,13 @@ class Export:
                 self._pages = self._stack.enter_context(TiffPages(self.out, dtype, description=_DESCRIPTION))
             self._pages.write(frame.image)
 
-    def _lay(self, frame: Frame, n: int) -> None:
+    def _lay(self, frame: Frame, number: int) -> None:
         """Of several frames of a tile the first."""
         assert self._tiles is not None
         assert self._picture is not None
-        if n >= len(self._tiles) or self._tiles[n] in self._seen:
+        if not 0 <= number < len(self._tiles) or self._tiles[number] in self._seen:
             return
-        row, col = self._tiles[n]
+        row, col = self._tiles[number]
         self._seen.add((row, col))
         tile = Tile(0, row, col, row * frame.rows, col * frame.cols, np.empty(0))
         part = self._picture[tile.top : tile.top + frame.rows, tile.left : tile.left + frame.cols]
@@ -94,6 +93,8 @@ class Export:
             raise UserError(f"there is no frame to make {self.out} of")
         if self.number >= self._come:
             raise UserError(f"there is no frame {self.number}", expected=f"0 to {self._come - 1}")
+        if self.number >= 0 and self._picture is None:
+            raise UserError(f"frame {self.number} was lost: there is no picture of it")
         if self._picture is None:
             return
         if self._tiff:

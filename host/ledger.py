@@ -87,6 +87,11 @@ class Ledger:
             settled=status.idle,
         )
 
+    def decoded(self, own: FrameStatistics) -> "Ledger":
+        """The same run of the device beside another decoding of its stream."""
+        counts = {field.name: getattr(own, field.name) for field in dataclasses.fields(own)}
+        return dataclasses.replace(self, **counts, frames_discarded=0)
+
     @property
     def dropped_lane(self) -> int:
         """Slices lost between die and FPGA."""

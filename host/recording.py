@@ -12,6 +12,7 @@ from macropix.gateware.config import Config
 from macropix.gateware.wire import Kind
 from macropix.host.decode.bytes import Packet, PacketDecoder
 from macropix.host.decode.frames import FrameAssembler
+from macropix.host.decode.statistics import FrameStatistics
 from macropix.host.errors import UserError
 from macropix.host.frame import Frame
 from macropix.host.geometry import Geometry
@@ -36,6 +37,7 @@ class Recording:
         self.transport = transport
         self.decoder = PacketDecoder()
         self._status: Status | None = None
+        self._told = False  # a status packet has come since the last slice
         self._geometry = Geometry.of(transport.config) if transport.config is not None else None
         self._assembler: FrameAssembler | None = None
         self._waiting: list[Packet] = []
@@ -61,8 +63,9 @@ class Recording:
 
     def frames(self) -> Iterator[Frame]:
         """The frames of the stream, in order, once."""
-        if self.transport.capture is not None:
-            yield from self.transport.capture.decode()
+        if (capture := self.transport.capture) is not None:
+            self.decoder, self._assembler = PacketDecoder(), FrameAssembler(capture.geometry)
+            yield from capture.decode(self.decoder, self._assembler)
             return
         while chunk := self.transport.read(0):
             yield from self._take(self.decoder.feed(chunk))
@@ -82,6 +85,7 @@ class Recording:
 
     def _take(self, packets: list[Packet]) -> Iterator[Frame]:
         for packet in packets:
+            self._told = packet.kind != Kind.DATA.value and (self._told or packet.kind == Kind.STATUS.value)
             if packet.kind == Kind.STATUS.value:
                 self._status = Status.from_payload(packet.payload)
                 self._geometry = self._status.geometry
@@ -109,13 +113,21 @@ class Recording:
             return self.transport.capture.begin
         raise UserError(f"{self.url}: there was no status packet so far")
 
-    def ledger(self) -> Ledger:
-        """The ledger in the file; of a bare stream, by its last status packet."""
-        if self.transport.capture is not None:
-            return self.transport.capture.ledger
-        if self._assembler is None:
-            raise UserError(f"{self.url}: there was no packet so far")
-        return Ledger.of(self.status(), self._assembler.statistics)
+    @property
+    def statistics(self) -> FrameStatistics:
+        """What became of the slices decoded so far."""
+        return self._assembler.statistics if self._assembler is not None else FrameStatistics()
+
+    def ledger(self) -> Ledger | None:
+        """What the device has told, beside what was found here so far. None of a bare stream in which slices have come since its last
+        status packet, or none ever came: nobody knows how many were sent.
+
+        Before `frames` was asked for, of a capture file: the ledger of the run as it was written down.
+        """
+        capture = self.transport.capture
+        if capture is not None:
+            return capture.ledger if self._assembler is None else capture.ledger.decoded(self.statistics)
+        return Ledger.of(self.status(), self.statistics) if self._status is not None and self._told else None
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_") or name not in _COMMANDS:

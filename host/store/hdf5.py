@@ -205,15 +205,22 @@ class CaptureFile:
 
     # ---- the raw stream -------------------------------------------------------------------------------------
 
+    @property
+    def stream_bytes(self) -> int:
+        """Length of the byte stream."""
+        return int(self.file["raw/stream"].shape[0])
+
     def raw(self, chunk_bytes: int = 1 << 16) -> Iterator[bytes]:
         """The byte stream as it came from the device, in chunks."""
         stream = self.file["raw/stream"]
         for start in range(0, stream.shape[0], chunk_bytes):
             yield stream[start : start + chunk_bytes].tobytes()
 
-    def decode(self) -> Iterator[Frame]:
-        """The frames once more, from the raw stream: equal to the stored ones, or the file is damaged."""
-        decoder, assembler = PacketDecoder(), FrameAssembler(self.geometry)
+    def decode(self, decoder: PacketDecoder | None = None, assembler: FrameAssembler | None = None) -> Iterator[Frame]:
+        """The frames once more, from the raw stream: equal to the stored ones, or the file is damaged. Fresh ones of `decoder` and
+        `assembler` count what was found.
+        """
+        decoder, assembler = decoder or PacketDecoder(), assembler or FrameAssembler(self.geometry)
         assembler.claim(self.epoch)
         stream, size = self.file["raw/stream"], self.file["raw/stream"].shape[0]
         begins = self.file["settings/from_byte"][()].tolist()
@@ -228,6 +235,7 @@ class CaptureFile:
                 one = self.settings[place]
                 assembler.known[one.tag, one.kernel] = one
         yield from _assemble(decoder.finish(), assembler)
+        assembler.finish()
 
     def close(self) -> None:
         """Closes the file."""
