@@ -119,7 +119,6 @@ class Ledger:
             self.settled
             and min(self.dropped_lane, self.dropped_overflow, self.lost, self.frames_lost) >= 0
             and self.arrived == self.sent + self.dropped_overflow
-            and self.produced == self.received + self.lost + self.dropped
             and self.missing <= self.lost + self.dropped
             and self.dropped_corrupt <= self.dropped_lane
         )

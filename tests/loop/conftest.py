@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One device, many backends: every test in this folder runs over each."""
 
+import os
 import shutil
 
 import pytest
@@ -15,7 +16,7 @@ BACKENDS = {"model": (), "rtl": ("g++", "make")}
 def url(request) -> str:
     """URL of a 32 × 32 device, without options."""
     missing = [tool for tool in BACKENDS[request.param] if shutil.which(tool) is None]
-    if missing:
+    if missing and "CI" not in os.environ:
         pytest.skip(f"{request.param}:// needs {', '.join(missing)}")
     return f"{request.param}://"
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The host against every backend: what is written is read back, what is exposed is what golden computes, and the ledger adds up."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -301,19 +299,6 @@ def test_closing_in_the_middle(url):
             1 / 0
     with pytest.raises(DeviceError):
         device.status()
-
-
-def test_speed(device, url):
-    """Edge frames a second through the API: no goal for the model, 500 for the compiled gateware on one core (with some room for a
-    loaded machine: `make rows` measures the figure)."""
-    device.load_scene(scene_of(10))
-    device.load_kernel(0, "laplacian")
-    device.registers.update(mode="edge", threshold=200)
-    list(device.capture(5))
-    shots = 600 if url.startswith("rtl") else 20
-    begin = time.perf_counter()
-    assert sum(1 for _ in device.capture(shots)) == shots
-    assert shots / (time.perf_counter() - begin) > (150 if url.startswith("rtl") else 5)
 
 
 def test_a_command_that_stops_in_the_middle_is_given_up(device):
