@@ -5,8 +5,8 @@ Verilog ──► C++ ─┬─ what runs each step (-O1) ─┐
                  └─ what runs once (-O0) ──────┼─► program
 runtime of Verilator, once for each machine ───┘
 
-cocotb's own runner makes every wire of the design public, and compiles the runtime with each design: here only the ports are public, and the
-runtime lies in the user's cache folder. That takes a fifth of the time.
+cocotb's own runner makes every wire of the design public, and compiles the runtime with each design: here only the ports are public, and
+the runtime lies in the user's cache folder. That takes a fifth of the time.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -56,10 +57,18 @@ def _run(command: Sequence[str | Path], log: Path) -> None:
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Nobody else builds what `path` stands for. A process that dies lets go; one that lives ends its tools behind `TOOL_SECONDS`."""
+    """Nobody else builds what `path` stands for. BuildError when another holds it for too long."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + TOOL_SECONDS
     with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise BuildError(f"another process has held {path} for {TOOL_SECONDS:.0f} s") from None
+                time.sleep(0.1)
         yield
 
 
@@ -76,9 +85,7 @@ def _runtime(compiler: str, include: Path, version: str) -> Path:
             with tempfile.TemporaryDirectory(dir=archive.parent, prefix="building-") as name:
                 folder = Path(name)
                 for source in RUNTIME:
-                    _run(
-                        [compiler, "-O1", *DEFINES, "-I", include, "-I", include / "vltstd", "-c", include / source], folder / "build.log"
-                    )
+                    _run([compiler, "-O1", *DEFINES, "-I", include, "-I", include / "vltstd", "-c", include / source], folder / "build.log")
                 _run(["ar", "rcs", "runtime.a", *(Path(source).with_suffix(".o") for source in RUNTIME)], folder / "build.log")
                 os.replace(folder / "runtime.a", archive)
     return archive
@@ -130,7 +137,5 @@ def verilate(source: Path, folder: Path) -> Path:
         _run([compiler, level, *DEFINES, "-I", folder, "-I", include, "-I", include / "vltstd", "-c", unit, "-o", objects[-1]], log)
     libraries = Path(cocotb_tools.config.libs_dir)
     archive = _runtime(compiler, include, _output(verilator, "--version"))
-    _run(
-        [compiler, "-o", "top", *objects, archive, f"-Wl,-rpath,{libraries}", "-L", libraries, "-lcocotbvpi_verilator", "-lpthread"], log
-    )
+    _run([compiler, "-o", "top", *objects, archive, f"-Wl,-rpath,{libraries}", "-L", libraries, "-lcocotbvpi_verilator", "-lpthread"], log)
     return folder / "top"

@@ -31,6 +31,11 @@ from macropix.sim.golden.encode import slices
 CLOCK_NS = 10
 #: clocks in which a frame must have come
 FRAME_CLOCKS = 60_000
+#: shots of `everything_at_once` that are surely of this kind: edges, and a picture with flags
+PLAIN = {
+    5: {"tap": 0, "mode": int(wire.Mode.EDGE.value), "read": int(wire.Read.SLIDING.value)},
+    7: {"tap": 0, "mode": int(wire.Mode.RAW.value), "read": int(wire.Read.SINGLE.value), "mask_enable": 1},
+}
 
 
 class Chip:
@@ -226,7 +231,7 @@ async def every_kernel_read_and_threshold(dut):
 
 @cocotb.test()
 async def everything_at_once(dut):
-    """Any weights, noise, pattern, dark and clipping wells, taps, pedestal and mask, test scenes, a lane that stalls: exposures back to back."""
+    """Any weights, noise, pattern, dark, wells that clip, taps, pedestal, mask, test scenes, a lane that stalls: frames back to back."""
     chip = Chip(dut, "everything")
     await chip.reset()
     cocotb.start_soon(chip.disturb())
@@ -235,6 +240,7 @@ async def everything_at_once(dut):
     await chip.load("scene", scene.reshape(-1))
     pedestal = chip.random.integers(-2048, 2048, config.max_outputs) // chip.random.choice([1, 64], config.max_outputs)
     mask = chip.random.random(config.max_outputs) < 0.05
+    mask[chip.rng.randrange(config.max_outputs)] = True
     if config.pedestal_map:
         await chip.load("pedestal", (pedestal & 0xFFF) | (mask.astype(int) << 15))
     names = kernels.names(macro=config.macro)
@@ -244,16 +250,18 @@ async def everything_at_once(dut):
             response = chip.random_response()
             if shot % 4 == 1:
                 response = chip.response(kernels.get(chip.rng.choice(names), macro=config.macro))
+            if shot in PLAIN:
+                values |= PLAIN[shot]
             await chip.expose(scene, values, response, shot=chip.rng.getrandbits(16), maps=(pedestal, mask))
         if part == 0:
             await chip.drain()
             await chip.clear()
     await chip.drain()
     assert chip.board.compared == chip.coverage.seen["slices"]
-    chip.coverage.demand("partial", (Positions.ALL, Values.PACKED), (Positions.RUNS, Values.RICE))
+    chip.coverage.demand((Positions.ALL, Values.PACKED), (Positions.RUNS, Values.RICE))
     if config.pedestal_map:
         chip.coverage.demand((Positions.FLAGGED, Values.PACKED))
     tested = chip.monitor.tested
-    assert tested[LaneTest.PRBS7] and tested[LaneTest.FIXED] and tested.total() > 50, f"the lane hardly stalled: {tested}"
+    assert min(tested[LaneTest.PRBS7], tested[LaneTest.FIXED], tested.total() - 50) > 0, f"the lane hardly stalled: {tested}"
     chip.board.finish()
     dut._log.info("seen: %s; lane tests: %s", dict(chip.coverage.seen), dict(chip.monitor.tested))

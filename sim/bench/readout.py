@@ -289,7 +289,8 @@ class Host:
         choices = [self.memory] if memories is None else list(memories)
         for which, memory in enumerate(choices):
             frame, expected = self.golden(kernel, self.shot, time, memory)
-            await self.until(lambda n=len(expected): len(self.data) >= n, f"the last slice of frame {self.compared}")
+            count = len(expected)
+            await self.until(lambda n=count: len(self.data) >= n, f"the last slice of frame {self.compared}")
             if self.data[: len(expected)] == expected or which == len(choices) - 1:
                 break
         for i, packet in enumerate(expected):
@@ -306,7 +307,7 @@ class Host:
         return which
 
     def compare_survivors(self, kernel: int = 0) -> int:
-        """Every slice that came, of frames of which any may be missing; they must be in order, and as `number` says. How many there were."""
+        """Every slice that came, of frames of which any may be missing: in order, each as its `number` says. How many there were."""
         self.sort()
         per_frame = len(self.golden(kernel, self.shot, 0)[1])
         base, shot, before = self.number, self.shot, self.number - 1
