@@ -3,19 +3,24 @@
 """The chip alone: scenes in through its window, exposures by pulse, slices off its lane, against the golden model.
 
 scene, settings, descriptor ──► Die ═ lane ═► `LaneMonitor` ──► `Scoreboard` ◄── golden
+            lane tests, at any time ──┘
 """
 
 import os
-import random
+from collections import Counter
+from collections.abc import Sequence
 
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, with_timeout
+from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 
 from macropix.gateware import registers, wire
+from macropix.gateware.bus import counts_layout
 from macropix.gateware.config import Config
+from macropix.gateware.wire import LaneTest, Positions, Values
 from macropix.host import kernels
+from macropix.sim.bench.draw import Coverage, generators, random_control, random_scene, settings_to_try, telling_threshold
 from macropix.sim.bench.lane import LaneMonitor
 from macropix.sim.bench.runner import CONFIG_VARIABLE, SEED_VARIABLE
 from macropix.sim.bench.scoreboard import Scoreboard
@@ -26,21 +31,31 @@ from macropix.sim.golden.encode import slices
 CLOCK_NS = 10
 #: clocks in which a frame must have come
 FRAME_CLOCKS = 60_000
+#: shots of `everything_at_once` that are surely of this kind: edges, and a picture with flags
+PLAIN = {
+    5: {"tap": 0, "mode": int(wire.Mode.EDGE.value), "read": int(wire.Read.SLIDING.value)},
+    7: {"tap": 0, "mode": int(wire.Mode.RAW.value), "read": int(wire.Read.SINGLE.value), "mask_enable": 1},
+}
 
 
 class Chip:
-    """Driver of a `Die`."""
+    """Driver of a `Die`.
 
-    def __init__(self, dut):
+    Parameters
+    ----------
+    dut, name
+        Device; name of the test, for its random choices.
+    """
+
+    def __init__(self, dut, name: str):
         self.dut = dut
         self.config = Config.from_json(os.environ[CONFIG_VARIABLE])
-        seed = int(os.environ[SEED_VARIABLE])
-        self.rng = random.Random(seed)
-        self.random = np.random.default_rng(seed)
+        self.rng, self.random = generators(int(os.environ[SEED_VARIABLE]), name)
         self.layout = registers.settings_layout(self.config)
         self.monitor = LaneMonitor()
         self.board = Scoreboard("chip")
-        self.number = 0
+        self.coverage = Coverage()
+        self.counts: Counter[str] = Counter()
         self.finished = False
 
     async def reset(self) -> None:
@@ -56,53 +71,83 @@ class Chip:
         await ClockCycles(dut.clk, 4)
         await FallingEdge(dut.clk)
         dut.rst.value = 0
-        cocotb.start_soon(self._lane())
-        cocotb.start_soon(self._finish())
+        cocotb.start_soon(self._watch())
 
-    async def _lane(self) -> None:
+    async def _watch(self) -> None:
+        lane, finished = self.dut.lane, self.dut.finished
         while True:
             await RisingEdge(self.dut.clk)
-            self.monitor.take(int(self.dut.lane.value), self.config.lane_bits)
+            self.monitor.take(int(lane.value), self.config.lane_bits)
             while self.monitor.packets:
                 self.board.take(self.monitor.packets.pop(0))
-
-    async def _finish(self) -> None:
-        while True:
-            await RisingEdge(self.dut.clk)
-            if int(self.dut.finished.value):
+            if int(finished.value):
                 self.finished = True
 
-    async def write(self, window: str, words) -> None:
-        """Words into a window, from its first on."""
-        dut = self.dut
-        handles = [getattr(dut, f"{window}__{name}") for name in ("address", "write", "write_data", "done")]
-        for address, word in enumerate(words):
-            await FallingEdge(dut.clk)
-            handles[0].value, handles[1].value, handles[2].value = address, 1, int(word)
-            for _ in range(16):
-                await RisingEdge(dut.clk)
-                done = int(handles[3].value)
-                await FallingEdge(dut.clk)
-                handles[1].value = 0
-                if done:
-                    break
-            else:
-                raise AssertionError(f"write to {window}[{address}] was not answered within 16 clocks")
+    async def disturb(self) -> None:
+        """Forever: lane tests of random length stand in the way of slices, which is how a lane stalls."""
+        symbol = 10 // self.config.lane_bits
+        while True:
+            await ClockCycles(self.dut.clk, symbol * self.rng.randrange(1, 600))
+            await FallingEdge(self.dut.clk)
+            self.monitor.test = self.rng.choice([LaneTest.PRBS7, LaneTest.FIXED])
+            self.dut.lane_test.value = int(self.monitor.test.value)
+            await ClockCycles(self.dut.clk, symbol * self.rng.choice([1, 2, 3, self.rng.randrange(60), self.rng.randrange(900)]) + 1)
+            await FallingEdge(self.dut.clk)
+            self.dut.lane_test.value = 0
+            # the test ends with the pair that has begun
+            await ClockCycles(self.dut.clk, 8 * symbol)
 
-    async def expose(self, scene, values: dict, kernel: kernels.Kernel, *, shot: int, maps=(None, None)) -> die.Frame:
+    async def _ask(self, window: str, kind: str, address: int, word: int = 0) -> int:
+        """One access to a window; what is read."""
+        dut = self.dut
+        ask, done, data = (getattr(dut, f"{window}__{name}") for name in (kind, "done", "read_data"))
+        await FallingEdge(dut.clk)
+        getattr(dut, f"{window}__address").value = address
+        if kind == "write":
+            getattr(dut, f"{window}__write_data").value = word
+        ask.value = 1
+        for _ in range(16):
+            await RisingEdge(dut.clk)
+            answered = int(done.value)
+            await FallingEdge(dut.clk)
+            ask.value = 0
+            if answered:
+                return int(data.value)
+        raise AssertionError(f"{kind} of {window}[{address}] was not answered within 16 clocks")
+
+    async def load(self, window: str, words: Sequence[int] | np.ndarray) -> None:
+        """Words into a window, from its first on, with pauses; some are read back."""
+        for address, word in enumerate(words):
+            if self.rng.random() < 0.02:
+                await ClockCycles(self.dut.clk, self.rng.randrange(1, 20))
+            await self._ask(window, "write", address, int(word))
+        for _ in range(12):
+            address = self.rng.randrange(len(words))
+            found = await self._ask(window, "read", address)
+            assert found == int(words[address]), f"{window}[{address}] reads {found}, was written {int(words[address])}"
+
+    def golden(self, scene, control: dict, response, *, shot: int = 0, index: int = 0, maps=(None, None)) -> die.Frame:
+        """The frame that the die must take. `response`: (w, dark) of each sub-pixel."""
+        return die.expose(self.config, scene, control, *response, shot=shot, kernel=index, pedestal=maps[0], mask=maps[1])
+
+    async def expose(self, scene, values: dict, response, *, shot: int, maps=(None, None), kernel: str = "") -> None:
         """One exposure; the slices it must give are put on the scoreboard. Returns when the die says it has ended."""
         dut, config = self.dut, self.config
         control = {**golden_settings.reset_registers(), **values}
-        weights, darks = bias.lookup(np.asarray(kernel.codes).reshape(-1))
-        tag = golden_settings.tag(control, weights, darks)
-        time, epoch, index = self.rng.getrandbits(32), self.rng.getrandbits(16), self.rng.randrange(8)
+        weights, darks = response
+        tag, time, epoch, index = (self.rng.getrandbits(bits) for bits in (16, 32, 16, 3))
         fields = {name: control[name] for name, register in registers.CONTROL.items() if register.frame}
-        fields |= {"weight": [int(w) for w in weights], "dark_sum": int(sum(darks))}
-        frame = die.expose(config, scene, control, weights, darks, shot=shot, kernel=index, pedestal=maps[0], mask=maps[1])
-        packets = slices.encode_frame(frame, registers=control, epoch=epoch, tag=tag, time=time, number=self.number)
-        self.number += len(packets)
+        single = control["read"] not in (wire.Read.SLIDING.value, wire.Read.TILES.value)
+        fields |= {"weight": [int(w) for w in weights], "dark_sum": int(darks[config.subpixels // 2] if single else sum(darks))}
+        frame = self.golden(scene, control, response, shot=shot, index=index, maps=maps)
+        packets = slices.encode_frame(frame, registers=control, epoch=epoch, tag=tag, time=time, number=self.counts["produced"])
+        self.counts["produced"] += len(packets)
+        self.counts.update(frame.counts)
+        self.coverage.frame(frame, packets, control, kernel)
         self.board.expect(packets)
         descriptor = {"epoch": epoch, "tag": tag, "shot": shot, "kernel": index, "time": time}
+        if self.rng.random() < 0.3:
+            await ClockCycles(dut.clk, self.rng.randrange(1, 300))
         await FallingEdge(dut.clk)
         dut.settings.value = self.layout.const(fields).as_value().value
         dut.descriptor.value = wire.Descriptor.as_shape().const(descriptor).as_value().value
@@ -113,74 +158,110 @@ class Chip:
         for _ in range(FRAME_CLOCKS):
             await FallingEdge(dut.clk)
             if self.finished:
-                return frame
-        raise AssertionError(f"no exposure ended within {FRAME_CLOCKS} clocks")
+                return
+        raise AssertionError(f"exposure {shot} did not end within {FRAME_CLOCKS} clocks")
 
     async def drain(self) -> None:
-        """Until the die is idle and everything expected has come."""
+        """Until the die is idle and everything expected has come; then its counts must be those of the golden model."""
         for _ in range(FRAME_CLOCKS):
             await FallingEdge(self.dut.clk)
             if not self.board.waiting and int(self.dut.idle.value):
-                return
-        raise AssertionError(f"{self.board.waiting} slices had not come within {FRAME_CLOCKS} clocks, idle = {self.dut.idle.value}")
+                break
+        else:
+            raise AssertionError(f"{self.board.waiting} slices had not come within {FRAME_CLOCKS} clocks, idle = {self.dut.idle.value}")
+        word = int(self.dut.counts.value)
+        found = {str(name): word >> place.offset & 0xFFFFFFFF for name, place in counts_layout}
+        expected = {name: self.counts[name] for name in found}
+        assert found == expected, f"the die counts {found}, expected {expected}"
 
-    def scene(self) -> np.ndarray:
-        """Random photocurrents: noise on a few steps."""
-        config = self.config
-        scene = self.random.integers(0, 65505, (config.rows, config.cols))
-        if self.rng.random() < 0.7:  # smooth with an edge: few pixels pass
-            scene = self.random.integers(20_000, 22_000, (config.rows, config.cols))
-            scene[config.rows // 3 :, config.cols // 2 :] += 30_000
-        return scene.astype(np.uint16)
+    async def clear(self) -> None:
+        """Counts and slice number to zero."""
+        await FallingEdge(self.dut.clk)
+        self.dut.clear.value = 1
+        await FallingEdge(self.dut.clk)
+        self.dut.clear.value = 0
+        self.counts.clear()
+
+    def response(self, kernel: kernels.Kernel):
+        """What a kernel's codes mean by default."""
+        return bias.lookup(np.asarray(kernel.codes).reshape(-1))
+
+    def random_response(self):
+        """Any weights; any darks, where there is a table to give them."""
+        count = self.config.subpixels
+        weights = self.random.integers(-512, 512, count)
+        if self.rng.random() < 0.2:
+            weights = np.full(count, self.rng.choice([-512, 511]))
+        darks = self.random.integers(-2048, 2048, count) if self.config.response_table else np.zeros(count, np.int64)
+        return weights, darks
 
 
 @cocotb.test()
 async def every_kernel_read_and_threshold(dut):
-    """All kernels of the paper × both strides and the conventional read × all threshold modes, random modes, thresholds and scenes."""
-    chip = Chip(dut)
-    await with_timeout(chip.reset(), 1, "ms")
-    shot = 0
-    for name in kernels.names(macro=chip.config.macro):
-        kernel = kernels.get(name, macro=chip.config.macro)
-        for read in wire.Read:
-            scene = chip.scene()
-            await chip.write("scene", scene.reshape(-1))
-            for threshold_mode in wire.ThresholdMode:
-                values = {
-                    "read": int(read.value),
-                    "mode": chip.rng.choice([0, 1, 1, 2, 2]),
-                    "threshold": chip.rng.choice([0, 1, 3, 12, 100, 700]),
-                    "threshold_mode": int(threshold_mode.value),
-                    "gain": chip.rng.choice([0, 0, 0, 1, 5]),
-                }
-                await chip.expose(scene, values, kernel, shot=shot)
-                shot += 1
+    """All kernels of the paper × both strides and the conventional read × all threshold modes, random scenes, a threshold that tells."""
+    chip = Chip(dut, "product")
+    await chip.reset()
+    shot, scene = 0, None
+    for name, pairs in settings_to_try(chip.config, chip.rng):
+        response = chip.response(kernels.get(name, macro=chip.config.macro))
+        for i, (read, threshold_mode) in enumerate(pairs):
+            if scene is None or i == 0 or chip.rng.random() < 0.2:
+                scene = random_scene(chip.config, chip.rng, chip.random)
+                await chip.load("scene", scene.reshape(-1))
+            values = {
+                "read": int(read.value),
+                "mode": int(chip.rng.choice([wire.Mode.EDGE, wire.Mode.AUTO]).value),
+                "threshold_mode": int(threshold_mode.value),
+                "gain": chip.rng.choice([0, 0, 0, 1, 5]),
+                "test_charge": chip.rng.choice([0, 0, 3_000, -40_000]),
+                "noise_signal": chip.rng.choice([0, 0, 40]),
+            }
+            frame = chip.golden(scene, {**golden_settings.reset_registers(), **values}, response)
+            values["threshold"] = telling_threshold(frame.value, chip.rng)
+            if chip.rng.random() < 0.1:
+                values |= chip.rng.choice([{"mode": int(wire.Mode.RAW.value)}, {"threshold": 0}])
+            await chip.expose(scene, values, response, shot=shot, kernel=name)
+            shot += 1
     await chip.drain()
-    assert chip.board.compared >= 3 * 3 * 14
+    assert chip.board.compared == chip.coverage.seen["slices"]
+    chip.coverage.demand_product()
     chip.board.finish()
+    dut._log.info("seen: %s", dict(chip.coverage.seen))
 
 
 @cocotb.test()
 async def everything_at_once(dut):
-    """Noise, pattern, dark and clipping wells, taps, pedestal and mask, test scenes: random settings, exposures back to back."""
-    chip = Chip(dut)
-    await with_timeout(chip.reset(), 1, "ms")
+    """Any weights, noise, pattern, dark, wells that clip, taps, pedestal, mask, test scenes, a lane that stalls: frames back to back."""
+    chip = Chip(dut, "everything")
+    await chip.reset()
+    cocotb.start_soon(chip.disturb())
     config = chip.config
-    scene = chip.scene()
-    await chip.write("scene", scene.reshape(-1))
+    scene = random_scene(config, chip.rng, chip.random)
+    await chip.load("scene", scene.reshape(-1))
     pedestal = chip.random.integers(-2048, 2048, config.max_outputs) // chip.random.choice([1, 64], config.max_outputs)
     mask = chip.random.random(config.max_outputs) < 0.05
+    mask[chip.rng.randrange(config.max_outputs)] = True
     if config.pedestal_map:
-        await chip.write("pedestal", (pedestal & 0xFFF) | (mask.astype(int) << 15))
+        await chip.load("pedestal", (pedestal & 0xFFF) | (mask.astype(int) << 15))
     names = kernels.names(macro=config.macro)
-    for shot in range(24):
-        values = {
-            name: chip.rng.randint(register.minimum, register.maximum) for name, register in registers.CONTROL.items() if register.frame
-        }
-        if shot % 2:  # mild settings: something between the rails
-            values |= {"time": 256, "gain": 0, "well_low": -(1 << 17), "well_high": (1 << 17) - 1, "test_charge": 37, "threshold": 20}
-            values |= {"base": 900, "noise_reset": 30, "noise_signal": 20, "pattern_amplitude": 40, "tap": shot // 2 % 6}
-        kernel = kernels.get(chip.rng.choice(names), macro=config.macro)
-        await chip.expose(scene, values, kernel, shot=chip.rng.getrandbits(16), maps=(pedestal, mask))
+    for part in range(2):
+        for shot in range(16):
+            values = random_control(chip.rng, mild=shot % 2 == 1)
+            response = chip.random_response()
+            if shot % 4 == 1:
+                response = chip.response(kernels.get(chip.rng.choice(names), macro=config.macro))
+            if shot in PLAIN:
+                values |= PLAIN[shot]
+            await chip.expose(scene, values, response, shot=chip.rng.getrandbits(16), maps=(pedestal, mask))
+        if part == 0:
+            await chip.drain()
+            await chip.clear()
     await chip.drain()
+    assert chip.board.compared == chip.coverage.seen["slices"]
+    chip.coverage.demand((Positions.ALL, Values.PACKED), (Positions.RUNS, Values.RICE))
+    if config.pedestal_map:
+        chip.coverage.demand((Positions.FLAGGED, Values.PACKED))
+    tested = chip.monitor.tested
+    assert min(tested[LaneTest.PRBS7], tested[LaneTest.FIXED], tested.total() - 50) > 0, f"the lane hardly stalled: {tested}"
     chip.board.finish()
+    dut._log.info("seen: %s; lane tests: %s", dict(chip.coverage.seen), dict(chip.monitor.tested))

@@ -4,13 +4,18 @@
 lane bits ──► comma ──► symbols ──► K27.7 bytes K29.7 ──► packets
 """
 
+from collections import Counter
+
 from macropix.gateware import wire
+from macropix.gateware.wire import LaneTest
 from macropix.sim.golden import lane
 
 __all__ = ["LaneMonitor"]
 
 COMMAS = (0b1111100, 0b0000011)  # 0011111 and 1100000, the first bit lowest
 SHORTEST_IDLE = 4
+#: D21.5: alternating bits
+FIXED = 0b0101010101
 
 
 class LaneMonitor:
@@ -20,16 +25,23 @@ class LaneMonitor:
     ----------
     packets : list of bytes
         Slices that came.
+    test : LaneTest
+        What the die may send instead of an idle pair. The last one asked for but OFF: a test ends some symbols later than it is told to.
+    tested : Counter
+        Symbols of each lane test that came.
     """
 
     def __init__(self):
         self.packets: list[bytes] = []
+        self.test = LaneTest.OFF
+        self.tested: Counter[LaneTest] = Counter()
         self._bits = 0
         self._count = 0
         self._aligned = False
         self._idles = 0
         self._slice: bytearray | None = None
         self._disparity = 0
+        self._history = [1] * 7  # PRBS-7, the latest last
         points = [(byte, False) for byte in range(256)] + [(byte, True) for byte in (wire.K_IDLE, wire.K_START, wire.K_END)]
         self._table = {}
         for disparity in (-1, 1):
@@ -51,7 +63,27 @@ class LaneMonitor:
             self._bits >>= 10
             self._count -= 10
 
+    def _is_test(self, symbol: int) -> bool:
+        """Whether `symbol` is what a lane test sends next. Its pairs stand where idle pairs would."""
+        if self.test == LaneTest.FIXED and symbol == FIXED:
+            self.tested[self.test] += 1
+            return True
+        if self.test == LaneTest.PRBS7:
+            history = list(self._history)
+            for _ in range(10):
+                history.append(history[-7] ^ history[-6])
+            if symbol == sum(bit << i for i, bit in enumerate(history[-10:])):
+                self._history = history[-7:]
+                self._disparity = 0  # the coder goes on behind raw bits, unseen
+                self.tested[self.test] += 1
+                return True
+        return False
+
     def _symbol(self, symbol: int) -> None:
+        if self._slice is None and self.test != LaneTest.OFF and self._is_test(symbol):
+            assert self._idles % 2 == 0, "a lane test begins between the symbols of an idle pair"
+            self._idles = 0
+            return
         if not self._disparity:
             self._disparity = -1 if (-1, symbol) in self._table else 1
         found = self._table.get((self._disparity, symbol))

@@ -14,9 +14,12 @@ from macropix.gateware.config import Config
 
 __all__ = ["LaneWire"]
 
+#: how far the die's period may lie from the FPGA's, in both directions: shares
+NEAREST, FARTHEST = 0.005, 0.035
+
 
 class LaneWire:
-    """Carries the lane's bits.
+    """Carries the lane's bits, at the die's pace: faster or slower than the FPGA's, at a phase, both drawn at random.
 
     Attributes
     ----------
@@ -26,18 +29,22 @@ class LaneWire:
         Bits still to be inverted, one each few symbols.
     """
 
-    def __init__(self, dut, config: Config, *, delay: int = 0):
+    def __init__(self, dut, config: Config, rng: random.Random, *, delay: int = 0):
         self.dut = dut
         self.width = config.lane_bits
         self.delay = delay
         self.flips = 0
         self.flipped = 0
-        self._rng = random.Random(99)
+        self._rng = rng
 
-    def start(self, period_ps: int, phase_ps: int) -> None:
-        """Both clocks, the reset, and the wire."""
-        cocotb.start_soon(Clock(self.dut.die_clk, period_ps, unit="ps").start())
-        cocotb.start_soon(self._forwarded(period_ps, phase_ps))
+    def start(self, period_ps: int) -> None:
+        """Both clocks, the reset, and the wire. `period_ps`: of the FPGA's clock."""
+        share = self._rng.uniform(NEAREST, FARTHEST) * self._rng.choice([-1, 1])
+        period = 2 * round(period_ps * (1 + share) / 2)
+        phase = self._rng.randrange(1, period)
+        self.dut._log.info("die clock %d ps, forwarded %d ps later, FPGA %d ps", period, phase, period_ps)
+        cocotb.start_soon(Clock(self.dut.die_clk, period, unit="ps").start())
+        cocotb.start_soon(self._forwarded(period, phase))
         cocotb.start_soon(self._reset())
         cocotb.start_soon(self._carry())
 

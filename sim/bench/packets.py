@@ -10,7 +10,10 @@ import zlib
 __all__ = ["cut", "field"]
 
 #: (lowest bit, bits) of the header fields a bench looks at; `docs/protocol.md`
-FIELDS = {"kind": (8, 2), "first": (10, 1), "last": (11, 1), "length": (16, 12), "number": (32, 16), "epoch": (48, 16), "where": (112, 32)}
+FIELDS = {
+    "kind": (8, 2), "first": (10, 1), "last": (11, 1), "positions": (12, 2), "values": (14, 2), "length": (16, 12), "number": (32, 16),
+    "epoch": (48, 16), "tag": (64, 16), "where": (112, 32),
+}  # fmt: skip
 
 
 def field(packet: bytes, name: str) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from cocotb_tools.runner import get_runner
 
 from macropix.gateware.config import Config
-from macropix.sim.rtl.build import verilator_program
+from macropix.sim.bench.build import BuildError, verilate
 
 __all__ = ["BenchError", "icarus_present", "run"]
 
@@ -21,15 +21,8 @@ __all__ = ["BenchError", "icarus_present", "run"]
 CONFIG_VARIABLE = "MACROPIX_BENCH_CONFIG"
 SEED_VARIABLE = "MACROPIX_BENCH_SEED"
 
-BUILD_ARGUMENTS = {
-    "verilator": [
-        "--no-timing", "-Wno-fatal", "-Wno-WIDTH", "-Wno-UNOPTFLAT", "-Wno-CASEINCOMPLETE", "-O3", "--x-assign", "fast",
-        "--x-initial", "fast",
-    ],
-    "icarus": ["-g2005"],
-}  # fmt: skip
-#: precompiled headers as Debian's g++ 12 takes them; optimised no more than pays, since Python steps each clock
-MAKE_FLAGS = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1"
+#: seconds a simulation may take; a bench notices by itself, and says so, when clocks pass and nothing comes
+SIMULATION_SECONDS = 900
 
 
 class BenchError(AssertionError):
@@ -87,23 +80,25 @@ def run(
     # a time scale, so that cocotb can make clocks of any period
     source.write_text("`timescale 1ns/1ps\n" + verilog)
     old = dict(os.environ)
-    if simulator == "verilator":
-        os.environ["PATH"] = os.pathsep.join([str(verilator_program().parent), old["PATH"]])
-        os.environ["MAKEFLAGS"] = MAKE_FLAGS
+    if (limit := shutil.which("timeout")) is not None:
+        os.environ["SIM_CMD_PREFIX"] = f"{limit} {SIMULATION_SECONDS}"
     try:
         runner = get_runner(simulator)
-        runner.build(
-            sources=[source],
-            hdl_toplevel="top",
-            build_dir=folder / "build",
-            build_args=BUILD_ARGUMENTS[simulator],
-            timescale=None if simulator == "icarus" else ("1ns", "1ps"),
-            always=True,
-            log_file=folder / "build.log",
-        )
+        if simulator == "verilator":
+            verilate(source, folder / "build")
+        else:
+            runner.build(
+                sources=[source],
+                hdl_toplevel="top",
+                build_dir=folder / "build",
+                build_args=["-g2005"],
+                always=True,
+                log_file=folder / "build.log",
+            )
         results = runner.test(
             test_module=module,
             hdl_toplevel="top",
+            hdl_toplevel_lang="verilog",
             build_dir=folder / "build",
             test_dir=folder,
             seed=seed,
@@ -112,7 +107,7 @@ def run(
             log_file=folder / "bench.log",
             results_xml=str(folder / "results.xml"),
         )
-    except (SystemExit, RuntimeError) as error:
+    except (SystemExit, RuntimeError, BuildError) as error:
         results = folder / "results.xml"  # there if it was a test that failed, and not a tool
         if results.exists():
             return _judge(results, module, simulator, seed, folder)

@@ -9,7 +9,39 @@ from collections import deque
 
 from cocotb.triggers import FallingEdge, RisingEdge
 
-__all__ = ["Sink", "Source"]
+__all__ = ["Sink", "Source", "Stalls"]
+
+#: share of stalls that are long ones
+LONG = 0.01
+
+
+class Stalls:
+    """Whether to stall in a clock: at random, some of the stalls many clocks long.
+
+    Parameters
+    ----------
+    rng : random.Random
+    share : float (0 … 1)
+        Of the clocks in which a stall begins. May be changed at any time; 1 stalls for good.
+    longest : int
+        Most clocks of a long stall; 0: there are none.
+    """
+
+    def __init__(self, rng: random.Random, share: float, longest: int = 0):
+        self.share, self.longest = share, longest
+        self._rng = rng
+        self._left = 0
+
+    def __call__(self) -> bool:
+        """For the next clock."""
+        if self._left:
+            self._left -= 1
+            return True
+        if not self.share or self._rng.random() >= self.share:
+            return False
+        if self.longest and self._rng.random() < LONG:
+            self._left = self._rng.randrange(self.longest)
+        return True
 
 
 class Source:
@@ -19,15 +51,14 @@ class Source:
     ----------
     dut, name, clock
         Device, prefix of the stream's ports, and the handle of its clock.
-    stall : float (0 … 1)
-        Share of clocks without an offer between two payloads. An offer once made stays until it is taken.
-    rng : random.Random
+    stalls : Stalls
+        Clocks without an offer between two payloads. An offer once made stays until it is taken.
     """
 
-    def __init__(self, dut, name: str, clock, *, stall: float, rng: random.Random):
+    def __init__(self, dut, name: str, clock, stalls: Stalls):
         self.queue: deque[int] = deque()
-        self.stall = stall
-        self._clock, self._rng = clock, rng
+        self.stalls = stalls
+        self._clock = clock
         self._payload = getattr(dut, f"{name}__payload")
         self._valid = getattr(dut, f"{name}__valid")
         self._ready = getattr(dut, f"{name}__ready")
@@ -44,7 +75,7 @@ class Source:
         while True:
             await FallingEdge(self._clock)
             if not offered:
-                offered = bool(self.queue) and self._rng.random() >= self.stall
+                offered = bool(self.queue) and not self.stalls()
                 self._valid.value = offered
                 if offered:
                     self._payload.value = int(self.queue[0])
@@ -55,12 +86,12 @@ class Source:
 
 
 class Sink:
-    """Takes a stream from the device, not ready in a share `stall` of the clocks. Checks that an offer stays until it is taken."""
+    """Takes a stream from the device, not ready where it stalls. Checks that an offer stays until it is taken."""
 
-    def __init__(self, dut, name: str, clock, *, stall: float, rng: random.Random):
+    def __init__(self, dut, name: str, clock, stalls: Stalls):
         self.taken = bytearray()
-        self.stall = stall
-        self._clock, self._rng = clock, rng
+        self.stalls = stalls
+        self._clock = clock
         self._payload = getattr(dut, f"{name}__payload")
         self._valid = getattr(dut, f"{name}__valid")
         self._ready = getattr(dut, f"{name}__ready")
@@ -71,7 +102,7 @@ class Sink:
         refused: int | None = None
         while True:
             await FallingEdge(self._clock)
-            ready = self._rng.random() >= self.stall
+            ready = not self.stalls()
             self._ready.value = ready
             await RisingEdge(self._clock)
             if not int(self._valid.value):
