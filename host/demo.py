@@ -5,9 +5,13 @@ picture ─┬─ SINGLE, identity, raw ──► conventional.h5 .png ─┬─
          └─ SLIDING, kernel, edge ──► edges.h5 .png, sent.png ─┘
 """
 
+import contextlib
 import dataclasses
+import os
+import shutil
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,22 +92,24 @@ def run_demo(url: str, recipe: Recipe, folder: Path, *, timeout: float = 10.0, p
         raise UserError("the demo shows a picture, not a test scene")
     show = progress or (lambda _what, _done, _of: None)
     began = time.monotonic()
-    _folder(folder, make=False)
+    _look(folder)
+    if recipe.mode == "raw":
+        raise UserError("the demo takes edges", expected="edge or auto", found="raw")
     show(f"open {url}", 0, 1)
     with macropix.host.open(url, timeout=timeout, seed=recipe.seed) as device:
         show(f"open {url}", 1, 1)
         edge_run = Run(device, recipe, picture.scene, _named("edges", show))
-        _folder(folder)
         plain = dataclasses.replace(recipe, kernel="identity", kernel_scale=None, stride=0, mode="raw", threshold="0", threshold_mode="abs")
         conventional = Run(device, plain, picture.scene, _named("conventional", show))
-        seen = conventional.take(folder / "conventional.h5", check=True, facts={"scene": picture.facts})
-        edges = edge_run.take(folder / "edges.h5", check=True, raw=True, facts={"scene": picture.facts})
-        build = float(device.transport.facts.get("build_seconds", 0.0))
-        single, joined = _jpegls(seen)
-        name = str(picture.facts["file"])
-        done = Demo(url, name, picture, seen, edges, single, joined, time.monotonic() - began - build, build, folder)
-        _pictures(done)
-        _report(done, device, recipe, edge_run)
+        with _making(folder) as made:
+            seen = conventional.take(made / "conventional.h5", check=True, facts={"scene": picture.facts})
+            edges = edge_run.take(made / "edges.h5", check=True, raw=True, facts={"scene": picture.facts})
+            build = float(device.transport.facts.get("build_seconds", 0.0))
+            single, joined = _jpegls(seen)
+            name = str(picture.facts["file"])
+            done = Demo(url, name, picture, seen, edges, single, joined, time.monotonic() - began - build, build, folder)
+            _pictures(done, made)
+            _report(done, device, recipe, edge_run, made)
     return done
 
 
@@ -111,18 +117,32 @@ def _named(run: str, show: Progress) -> Progress:
     return lambda what, done, of: show(f"{run}: {what}", done, of)
 
 
-def _folder(folder: Path, *, make: bool = True) -> None:
-    """The folder for the files; only looked at, unless it is to be made."""
+def _look(folder: Path) -> None:
+    """Whether the folder for the files can be made."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file", expected="a folder")
     if not folder.absolute().parent.is_dir():
         raise UserError(f"the folder {folder.absolute().parent} does not exist", hint="make it first")
-    if not make:
-        return
+
+
+@contextlib.contextmanager
+def _making(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` to write to. If the block ends well its files take their places in `folder`, the report last; whatever else
+    is there stays. If not, nothing has happened.
+    """
     try:
-        folder.mkdir(exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.absolute().parent))
     except OSError as error:
         raise disk_error(folder, error) from error
+    try:
+        yield made
+        folder.mkdir(exist_ok=True)
+        for path in sorted(made.iterdir(), key=lambda path: path.suffix == ".html"):
+            os.replace(path, folder / path.name)
+    except OSError as error:
+        raise disk_error(folder, error) from error
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _jpegls(taken: Taken) -> tuple[int, int]:
@@ -134,8 +154,8 @@ def _jpegls(taken: Taken) -> tuple[int, int]:
     return sum(jpegls_bytes(tile) for tile in tiles), jpegls_bytes(image)
 
 
-def _pictures(done: Demo) -> None:
-    folder, edges = done.folder, done.edges.canvas
+def _pictures(done: Demo, folder: Path) -> None:
+    edges = done.edges.canvas
     write_png(folder / "conventional.png", grey(done.conventional.canvas.image))
     write_png(folder / "edges.png", edge_grey(edges.image))
     write_png(folder / "sent.png", mask(edges.sent))
@@ -143,7 +163,7 @@ def _pictures(done: Demo) -> None:
     write_tiff(folder / "edges.tif", edges.image, description="y, ADC LSB; 0 where no pixel was sent (see sent.png)")
 
 
-def _report(done: Demo, device: Device, recipe: Recipe, run: Run) -> None:
+def _report(done: Demo, device: Device, recipe: Recipe, run: Run, folder: Path) -> None:
     facts, info = done.picture.facts, device.info
     rules = facts.get("rules")
     rows, cols = done.picture.shape
@@ -181,4 +201,4 @@ def _report(done: Demo, device: Device, recipe: Recipe, run: Run) -> None:
         versions=versions,
         files=("conventional.h5", "conventional.png", "conventional.tif", "edges.h5", "edges.png", "edges.tif", "sent.png"),
     )
-    write_report(done.folder / "report.html", report)
+    write_report(folder / "report.html", report)

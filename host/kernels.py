@@ -54,6 +54,14 @@ class Kernel:
         """Side of the macro-pixel."""
         return self.codes.shape[0]
 
+    def fitting(self, macro: int) -> "Kernel":
+        """This kernel. Raises UserError if it is not for macro-pixels of side `macro`."""
+        if self.macro != macro:
+            raise UserError(
+                f"kernel {self.name} does not fit the array", expected=f"{macro} × {macro}", found=f"{self.macro} × {self.macro}"
+            )
+        return self
+
     @property
     def weights(self) -> np.ndarray:
         """Weight of each sub-pixel."""

@@ -6,6 +6,7 @@ defaults ◄── --like FILE.h5 ◄── --config FILE.toml ◄── command
 
 import dataclasses
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
@@ -13,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from macropix.gateware.registers import CONTROL
-from macropix.gateware.wire import Mode, Read, ThresholdMode
+from macropix.gateware.wire import Mode, Read, Scene, ThresholdMode
 from macropix.host import kernels
 from macropix.host.errors import UserError
 from macropix.host.geometry import Geometry
+from macropix.host.image import WHITE
 from macropix.host.kernels import Kernel
 from macropix.host.registers import to_integer
 from macropix.host.threshold import Threshold
@@ -89,6 +91,10 @@ class Recipe:
         if self.frames < 1:
             raise UserError("the number of frames is out of range", expected="at least 1", found=str(self.frames))
         Threshold.parse(self.threshold)
+        if not (math.isfinite(self.scene_scale) and 0 < self.scene_scale <= WHITE):
+            raise UserError("the scene scale is out of range", expected=f"above 0, at most {WHITE}", found=f"{self.scene_scale:g}")
+        if self.page is not None and self.image is None:
+            raise UserError("a page goes with an image file of several", hint="--image FILE")
         for name, value in self.registers.items():
             if name not in CONTROL or name in _OWN:
                 known = sorted(name for name in CONTROL if name not in _OWN)
@@ -100,6 +106,16 @@ class Recipe:
             to_integer(CONTROL[name], value)
         for name in ("threshold_mode", "mode", "time", "gain", "seed"):
             to_integer(CONTROL[name], getattr(self, name))
+        if self.test_scene and (self.image is not None or self.mosaic or self.invert or self.scene_scale != 1.0):
+            raise UserError(
+                "the device makes this scene itself: there is no picture to load, scale, invert or step",
+                found=f"scene_source={self.registers['scene_source']}",
+            )
+
+    @property
+    def test_scene(self) -> bool:
+        """Whether the scene is one of the device's own, and no picture."""
+        return to_integer(CONTROL["scene_source"], self.registers.get("scene_source", Scene.MEMORY.value)) != Scene.MEMORY.value
 
     @classmethod
     def of(cls, *layers: Mapping[str, Any]) -> "Recipe":
@@ -138,11 +154,7 @@ class Recipe:
             raise UserError("a kernel scale goes with a kernel file, not with a name", found=self.kernel)
         else:
             return kernels.get(self.kernel, macro)
-        if kernel.macro != macro:
-            raise UserError(
-                f"kernel {kernel.name} does not fit the array", expected=f"{macro} × {macro}", found=f"{kernel.macro} × {kernel.macro}"
-            )
-        return kernel
+        return kernel.fitting(macro)
 
     def settings(self, geometry: Geometry) -> dict[str, int]:
         """Every latched register this recipe sets, but the threshold."""
@@ -186,5 +198,6 @@ def _typed(name: str, default: Any, value: Any) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise UserError(f"setting {name} has the wrong type", expected=kind.__name__, found=repr(value))
+        expected = {bool: "on or off", str: "a text", int: "a whole number", float: "a number"}[kind]
+        raise UserError(f"setting {name} has the wrong type", expected=expected, found=repr(value))
     return value

@@ -22,6 +22,7 @@ from macropix.host.device import Device
 from macropix.host.errors import DataLostError, MacropixError, MismatchError
 from macropix.host.frame import Frame
 from macropix.host.interrupt import DeferredInterrupt
+from macropix.host.kernels import Kernel
 from macropix.host.ledger import Ledger
 from macropix.host.mosaic import Canvas, Mosaic, Tile
 from macropix.host.oracle import Check, Comparison, config_of
@@ -115,13 +116,23 @@ class Run:
         The scene; None where the recipe's registers choose a test scene.
     progress : callable, optional
         Called with what is under way, how much is done, of how much.
+    kernel : Kernel, optional
+        The kernel itself, where `recipe` only names it: of an earlier run, whose kernel file may be gone or another by now.
     """
 
-    def __init__(self, device: Device, recipe: Recipe, picture: np.ndarray | None, progress: Progress | None = None):
+    def __init__(
+        self,
+        device: Device,
+        recipe: Recipe,
+        picture: np.ndarray | None,
+        progress: Progress | None = None,
+        *,
+        kernel: Kernel | None = None,
+    ):
         self.device, self.recipe = device, recipe
         self._progress = progress or (lambda _what, _done, _of: None)
         geometry = device.geometry
-        self.kernel = recipe.the_kernel(geometry.macro)
+        self.kernel = recipe.the_kernel(geometry.macro) if kernel is None else kernel.fitting(geometry.macro)
         self._settings = recipe.settings(geometry)
         read = recipe.read(geometry)
         self._memory = picture is not None

@@ -16,7 +16,7 @@ EXAMPLES = (
 
 def capture(
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The device: model://, rtl://, … [of --like]")] = None,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Capture file to write (.h5).")] = Path("capture.h5"),
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Capture file to write. [a new capture.h5]")] = None,
     image: Image = None,
     mosaic: Annotated[bool | None, typer.Option("--mosaic", help="Step an image larger than the array through it.")] = None,
     kernel: Annotated[
@@ -66,7 +66,16 @@ def capture(
         "frames": frames,
         "registers": _registers(set_ or []),
     }
-    return _capture(url, out, said, config, like, check, timeout, json_output)
+    return _capture(url, _named(out), said, config, like, check, timeout, json_output)
+
+
+def _named(out: Path | None) -> Path:
+    """The file to write; one that nobody named must not take another's place."""
+    from macropix.host.errors import UserError
+
+    if out is None and Path("capture.h5").exists():
+        raise UserError("there is a capture.h5 already", hint="-o FILE names another, or this one to overwrite it")
+    return out or Path("capture.h5")
 
 
 def _registers(pairs: list[str]) -> dict[str, str]:
@@ -98,15 +107,17 @@ def _capture(
         if before is None:
             raise UserError("which device?", expected="--url URL", hint="--url model:// needs nothing but this package")
         url = before.url
-    recipe = Recipe.of(before.recipe if before else {}, from_toml(config) if config else {}, said)
-    picture = before.picture if before is not None and said["image"] is None else None
+    layers = (from_toml(config) if config else {}, said)
+    recipe = Recipe.of(before.overruled(*layers) if before else {}, *layers)
+    kernel = before.kernel if before is not None and not any(layer.get("kernel") or layer.get("kernel_scale") for layer in layers) else None
+    picture = before.picture if before is not None and all(layer.get("image") is None for layer in layers) else None
     loaded = of_recipe(recipe) if picture is None and recipe.image is not None else picture
     with progress(as_json) as show:
         show(f"open {url}", 0, 1)
         with macropix.host.open(url, timeout=timeout, seed=recipe.seed) as device:
             show(f"open {url}", 1, 1)
             scene = of_recipe(recipe, device.geometry) if loaded is None else loaded
-            run = Run(device, recipe, None if scene is None else scene.scene, show)
+            run = Run(device, recipe, None if scene is None else scene.scene, show, kernel=kernel)
             taken = run.take(out, check=check, facts={"scene": scene.facts} if scene is not None else {})
             build = float(device.transport.facts.get("build_seconds", 0.0))
     result = taken.to_dict() | {"build_seconds": build, "url": url, "file": str(out), "kernel": run.kernel.name}

@@ -14,7 +14,7 @@ __all__ = ["emit", "figure", "progress", "table", "trouble"]
 
 def emit(result: Mapping[str, Any]) -> None:
     """One object on standard output."""
-    print(json.dumps(result, default=_plain))
+    print(json.dumps(result, default=_plain, allow_nan=False))
 
 
 def _plain(value: Any) -> Any:

@@ -183,6 +183,56 @@ def test_the_pen_case(told, tmp_path):
     assert round(100 * found["pixels_sent"] / found["pixels_total"], 1) == 46.1
 
 
+def test_like_needs_the_file_alone(told, picture, tmp_path):
+    (tmp_path / "k.csv").write_text("0,-1,0\n-1,4,-1\n0,-1,0\n")
+    arguments = (
+        "--kernel",
+        tmp_path / "k.csv",
+        "--kernel-scale",
+        "1/4",
+        "--scene-scale",
+        0.5,
+        "--image",
+        picture,
+        "--mosaic",
+        "--threshold",
+        9,
+    )
+    status, first = told("capture", "--url", "model://", *arguments, "-o", tmp_path / "a.h5")
+    assert status == 0
+    (tmp_path / "k.csv").unlink()
+    picture.unlink()
+    status, again = told("capture", "--like", tmp_path / "a.h5", "-o", tmp_path / "b.h5", "--check")
+    assert status == 0
+    assert again["pixels_differing"] == 0
+    assert [again[name] for name in ("bytes_on_wire", "pixels_sent")] == [first[name] for name in ("bytes_on_wire", "pixels_sent")]
+    with CaptureFile(tmp_path / "a.h5") as one, CaptureFile(tmp_path / "b.h5") as two:
+        assert all(np.array_equal(x.image, y.image) for x, y in zip(one, two, strict=True))
+    status, said = told("capture", "--like", tmp_path / "a.h5", "--scene-scale", 1.0, "-o", tmp_path / "c.h5")
+    assert status == 2
+    assert "scene scale cannot change any more" in said["message"]
+    assert not (tmp_path / "c.h5").exists()
+
+
+def test_the_phantom_is_scaled_and_inverted(told, tmp_path):
+    found = {}
+    for name, arguments in {"plain": (), "dim": ("--scene-scale", 0.25), "inverted": ("--invert",)}.items():
+        assert told("capture", "--url", "model://", *arguments, "-o", tmp_path / f"{name}.h5")[0] == 0
+        with CaptureFile(tmp_path / f"{name}.h5") as file:
+            found[name] = np.asarray(file.scene, np.int64)
+    assert np.array_equal(found["dim"], (found["plain"] + 2) // 4)
+    assert np.array_equal(found["inverted"], np.minimum(65535 - found["plain"], 65504))
+
+
+def test_a_file_nobody_named_is_not_overwritten(told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert told("capture", "--url", "model://")[0] == 0
+    status, found = told("capture", "--url", "model://")
+    assert status == 2
+    assert "there is a capture.h5 already" in found["message"]
+    assert told("capture", "--url", "model://", "-o", "capture.h5")[0] == 0
+
+
 def test_decode_a_capture_file(told, recorded, tmp_path):
     status, found = told("decode", recorded, "-o", tmp_path / "a.tif")
     assert status == 0

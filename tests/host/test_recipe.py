@@ -79,7 +79,7 @@ def test_what_is_refused(fields, message):
 def test_unknown_and_mistyped_settings():
     with pytest.raises(UserError, match=r"unknown setting 'kernal' \(did you mean kernel\?\)"):
         Recipe.of({"kernal": "log"})
-    with pytest.raises(UserError, match="setting gain has the wrong type; expected int, found 'two'"):
+    with pytest.raises(UserError, match="setting gain has the wrong type; expected a whole number, found 'two'"):
         Recipe.of({"gain": "two"})
     with pytest.raises(UserError, match="setting frames has the wrong type"):
         Recipe.of({"frames": True})
