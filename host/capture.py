@@ -17,6 +17,7 @@ from macropix.gateware.wire import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from macropix.host.device import Device
 from macropix.host.errors import DataLostError, DeviceError, UserError
 from macropix.host.frame import Frame
+from macropix.host.interrupt import DeferredInterrupt
 from macropix.host.ledger import Ledger
 from macropix.host.settings import Settings
 from macropix.host.status import Status
@@ -82,15 +83,17 @@ class Recorder:
 
     def _on_raw(self, chunk: bytes) -> None:
         if not self._failed:
-            self._failed = True
-            self.writer.raw(chunk)
-            self._failed = False
+            with DeferredInterrupt():
+                self._failed = True
+                self.writer.raw(chunk)
+                self._failed = False
 
     def _on_frame(self, frame: Frame) -> None:
         if not self._failed:
-            self._failed = True
-            self.writer.frame(frame)
-            self._failed = False
+            with DeferredInterrupt():
+                self._failed = True
+                self.writer.frame(frame)
+                self._failed = False
 
     def _on_settings(self, settings: Settings) -> None:
         self.writer.settings(settings)
@@ -156,6 +159,12 @@ class Recorder:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: types.TracebackType | None) -> None:
         try:
             self._end(error)
+        except BaseException:
+            try:
+                self.writer.abort()  # of no effect if the file has its name already
+            except KeyboardInterrupt:
+                self.writer.abort()
+            raise
         finally:
             self._detach()
 

@@ -20,7 +20,7 @@ import numpy as np
 import macropix.host
 from macropix.gateware.wire import PROTOCOL_MAJOR, PROTOCOL_MINOR, ThresholdMode
 from macropix.host.device import Device
-from macropix.host.errors import MacropixError, UserError
+from macropix.host.errors import InterruptedRunError, MacropixError, UserError
 from macropix.host.image import Picture
 from macropix.host.jpegls import jpegls_bytes
 from macropix.host.pictures import of_recipe
@@ -139,6 +139,8 @@ def _making(folder: Path) -> Iterator[Path]:
         folder.mkdir(exist_ok=True)
         for path in sorted(made.iterdir(), key=lambda path: path.suffix == ".html"):
             os.replace(path, folder / path.name)
+    except InterruptedRunError as stop:
+        raise InterruptedRunError("interrupted: nothing was written", told={}, number=stop.exit_status - 128) from None
     except OSError as error:
         raise disk_error(folder, error) from error
     finally:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One error root, few children. The library raises; the command line maps ``exit_status`` and prints.
 
-MacropixError ─┬─ UserError (2)   DeviceError (4)   DataLostError (5)   MismatchError (6)
+MacropixError ─┬─ UserError (2)   DeviceError (4)   DataLostError (5)   MismatchError (6)   InterruptedRunError (130)
 """
 
-__all__ = ["DataLostError", "DeviceError", "MacropixError", "MismatchError", "UserError"]
+__all__ = ["DataLostError", "DeviceError", "InterruptedRunError", "MacropixError", "MismatchError", "UserError"]
 
 
 class MacropixError(Exception):
@@ -40,7 +40,7 @@ class MacropixError(Exception):
             text += f" ({self.hint})"
         return text
 
-    def to_dict(self) -> dict[str, str | None]:
+    def to_dict(self) -> dict[str, object]:
         """The error as an object for ``--json``."""
         return {
             "kind": self.kind,
@@ -77,3 +77,27 @@ class MismatchError(MacropixError):
 
     kind = "mismatch"
     exit_status = 6
+
+
+class InterruptedRunError(MacropixError):
+    """A run that somebody ended by Ctrl-C, or a signal, and whose file was closed in order.
+
+    Parameters
+    ----------
+    message : str
+    told : dict
+        What became of it, for ``--json``: file, frames, ledger.
+    number : int
+        The signal.
+    """
+
+    kind = "interrupted"
+
+    def __init__(self, message: str, *, told: dict[str, object], number: int = 2):
+        super().__init__(message)
+        self.told = told
+        self.exit_status = 128 + number
+
+    def to_dict(self) -> dict[str, object]:
+        """The error and what became of the run."""
+        return {**super().to_dict(), **self.told}

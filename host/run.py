@@ -19,7 +19,7 @@ from macropix.gateware.registers import CONTROL
 from macropix.gateware.wire import OVERHEAD_BYTES, SLICE_PIXELS, TAP_BITS, Mode, Scene, Tap, ThresholdMode
 from macropix.host.capture import Recorder, record
 from macropix.host.device import Device
-from macropix.host.errors import DataLostError, MacropixError, MismatchError
+from macropix.host.errors import DataLostError, InterruptedRunError, MacropixError, MismatchError
 from macropix.host.frame import Frame
 from macropix.host.interrupt import DeferredInterrupt
 from macropix.host.kernels import Kernel
@@ -170,11 +170,14 @@ class Run:
         told |= {"mosaic": {"grid": list(self.mosaic.grid), "shape": list(self.mosaic.shape), "joined": self.mosaic.joined}}
         scene_facts = facts.pop("scene", {})
         columns = ("tile_row", "tile_col")
-        with (
-            DeferredInterrupt() as interrupt,
-            record(self.device, path, scene=image, scene_facts=scene_facts, columns=columns, facts=told | facts) as recorder,
-        ):
-            self._frames(taken, judge, recorder, interrupt)
+        recorder = record(self.device, path, scene=image, scene_facts=scene_facts, columns=columns, facts=told | facts)
+        try:
+            with DeferredInterrupt() as interrupt, recorder:
+                self._frames(taken, judge, recorder, interrupt)
+        except KeyboardInterrupt as stop:
+            if recorder.ledger is None:
+                raise
+            raise _interrupted(Path(path), recorder.frames, recorder.ledger, stop) from None
         taken.ledger = recorder.ledger
 
     def _frames(self, taken: Taken, judge: Check | None, recorder: Recorder | None, interrupt: DeferredInterrupt | None) -> None:
@@ -254,3 +257,12 @@ class Run:
     def _missing(self) -> Any:
         self.device.ledger().check()
         raise DataLostError("a frame of the raw pre-capture did not arrive")
+
+
+def _interrupted(path: Path, frames: int, ledger: Ledger, stop: KeyboardInterrupt) -> InterruptedRunError:
+    lost = ledger.lost + ledger.dropped
+    return InterruptedRunError(
+        f"interrupted: {path} holds the {frames:,} frames until then, {'nothing' if not lost else f'{lost:,} slices'} lost",
+        told={"file": str(path), "frames": frames, "ledger": ledger.to_dict()},
+        number=int(stop.args[0]) if stop.args else 2,
+    )

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from macropix.host.cli import bench, capture, decode, demo, info, kernel, verify
-from macropix.host.errors import MacropixError
+from macropix.host.errors import InterruptedRunError, MacropixError
 
 __all__ = ["app", "run"]
 
@@ -81,6 +81,8 @@ def run(arguments: list[str]) -> int:
                 raise
             return _unexpected(as_json, error.__cause__)
         return _fail(as_json, _INTERRUPTED, {"kind": "interrupted", "message": "interrupted"}, "interrupted")
+    except InterruptedRunError as error:
+        return _fail(as_json, error.exit_status, error.to_dict(), str(error))
     except MacropixError as error:
         if debug:
             raise
@@ -89,6 +91,8 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
+        if _behind_an_interrupt(error):
+            return _fail(as_json, _INTERRUPTED, {"kind": "interrupted", "message": "interrupted"}, "interrupted")
         if isinstance(error, _UsageError):
             return _usage(as_json, error)
         if isinstance(error, _ClickException):
@@ -99,6 +103,15 @@ def run(arguments: list[str]) -> int:
             told = _user(f"no room on the disk: {error.strerror}", "free some space")
             return _fail(as_json, 2, told, f"error: {told['message']} ({told['hint']})")
         return _unexpected(as_json, error)
+
+
+def _behind_an_interrupt(error: BaseException | None) -> bool:
+    """Whether something broke only because a second Ctrl-C came while the first was being obeyed."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _status(result: Any) -> int:

@@ -212,12 +212,11 @@ class CaptureWriter:
     def abort(self) -> None:
         """Removes the temporary file. Any number of times."""
         raw = self._raw
-        if raw is None or raw.closed:
-            return
-        raw.error = raw.error or OSError(errno.ECANCELED, "aborted")
-        if self.open:
-            self.open = False
-            with contextlib.suppress(OSError, RuntimeError, ValueError):
-                self.file.close()
-        raw.close()
+        if raw is not None and not raw.closed:
+            raw.error = raw.error or OSError(errno.ECANCELED, "aborted")
+            if self.open:
+                self.open = False
+                with contextlib.suppress(OSError, RuntimeError, ValueError):
+                    self.file.close()
+            raw.close()
         self.part.unlink(missing_ok=True)

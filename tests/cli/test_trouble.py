@@ -243,8 +243,11 @@ def test_a_full_disk(tmp_path, tmp_path_factory, command):
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize("form", [[], ["--json"]])
-def test_an_interruption_closes_the_file(tmp_path, form):
+@pytest.mark.parametrize(
+    ("form", "number", "times"), [([], signal.SIGINT, 1), (["--json"], signal.SIGINT, 1), ([], signal.SIGTERM, 1), ([], signal.SIGINT, 3)]
+)
+def test_an_interruption_closes_the_file(tmp_path, form, number, times):
+    """One signal: a readable file, and what is in it. More, at once: no file or a readable one, and the same exit status."""
     running = subprocess.Popen(
         [BIN, "capture", "--url", "model://", "-o", "a.h5", "--frames", "1000000", "--threshold", "20", *form],
         cwd=tmp_path,
@@ -259,21 +262,30 @@ def test_an_interruption_closes_the_file(tmp_path, form):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         time.sleep(2)
-        running.send_signal(signal.SIGINT)
+        for _ in range(times):
+            running.send_signal(number)
+            time.sleep(0.002)
         out, err = running.communicate(timeout=100)
     finally:
         running.kill()
-    assert running.returncode == 130
-    if form:
-        assert json.loads(out)["kind"] == "interrupted"
-        assert err == ""
-    else:
-        assert err.startswith("interrupted")
-        assert err.count("\n") == 1
+    assert running.returncode == 128 + number
+    if times > 1:
+        assert "unexpected" not in err
+        assert "Traceback" not in err
+        assert [path.name for path in tmp_path.iterdir()] in ([], ["a.h5"])
+        return
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
     with CaptureFile(tmp_path / "a.h5") as file:
         assert not file.complete
-        assert len(file) > 0
+        frames = len(file)
+        assert file.ledger.balanced
+    if form:
+        told = json.loads(out)
+        assert told["kind"] == "interrupted"
+        assert (told["file"], told["frames"], told["ledger"]["frames"]) == ("a.h5", frames, frames)
+        assert err == ""
+    else:
+        assert err == f"interrupted: a.h5 holds the {frames:,} frames until then, nothing lost\n"
 
 
 def test_a_killed_run_leaves_no_file_of_that_name(tmp_path):

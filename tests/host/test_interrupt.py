@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from macropix.host import interrupt as interrupt_module
 from macropix.host.interrupt import DeferredInterrupt
 
 
@@ -51,9 +52,23 @@ def twice() -> None:
         pytest.fail("not reached")
 
 
-def test_a_second_one_is_not_kept_waiting():
+def test_a_second_one_is_not_kept_waiting(monkeypatch):
+    monkeypatch.setattr(interrupt_module, "BOUNCE", 0.0)
     with pytest.raises(KeyboardInterrupt):
         twice()
+
+
+def test_a_key_pressed_twice_is_one():
+    steps: list[str] = []
+    with pytest.raises(KeyboardInterrupt), DeferredInterrupt() as deferred:
+        interrupt()
+        interrupt()
+        try:
+            deferred.check()
+        finally:
+            interrupt()
+            steps.append("closed in peace")
+    assert steps == ["closed in peace"]
 
 
 def fails() -> None:
