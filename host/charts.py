@@ -30,9 +30,10 @@ def histogram(values: np.ndarray, threshold: int, mode: ThresholdMode, *, width:
     count = 2 * math.ceil((reach + 0.5) / step) + 1
     low = -(count * step) // 2
     bins = np.bincount((y - low) // step, minlength=count + 1)
-    left, right, top, bottom = 56, 12, 30, 36
-    wide, high = width - left - right, height - top - bottom
     decades = max(1.0, math.log10(max(2, int(bins.max()))) * 1.05)
+    left = 16 + 8 * max(5, len(f"{10 ** int(decades):,}"))
+    right, top, bottom = 12, 30, 36
+    wide, high = width - left - right, height - top - bottom
 
     def at(value: float) -> float:
         return left + (value - low) / (bins.size * step) * wide

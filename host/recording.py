@@ -126,6 +126,8 @@ class Recording:
         """
         capture = self.transport.capture
         if capture is not None:
+            if not capture.attributes("ledger"):  # the device could not be asked at the end
+                return None
             return capture.ledger if self._assembler is None else capture.ledger.decoded(self.statistics)
         return Ledger.of(self.status(), self.statistics) if self._status is not None and self._told else None
 

@@ -130,7 +130,8 @@ def _threshold(report: Report) -> str:
     chart = histogram(edges.raw, edges.threshold_lsb, report.mode)
     sign = {ThresholdMode.ABS: "|y| ≥ T", ThresholdMode.POS: "y ≥ T", ThresholdMode.NEG: "y ≤ −T"}[report.mode]
     return (
-        f"<section><h2>Threshold</h2>{chart}<p>Every pixel through the {_text(report.kernel)} kernel, by a raw capture. Sent if {sign}, "
+        f"<section><h2>Threshold</h2><div class='wide'>{chart}</div>"
+        f"<p>Every pixel through the {_text(report.kernel)} kernel, by a raw capture. Sent if {sign}, "
         f"T = {edges.threshold_lsb} ADC LSB: {_text(edges.threshold_source)}.</p></section>"
     )
 
@@ -155,7 +156,8 @@ def _wire(report: Report) -> str:
     }
     rows = [(names[kind], size, f"{size:,} B · {size / max(1, cost['raw']):.1%}") for kind, size in cost.items()]
     return (
-        f"<section><h2>Bytes</h2>{bars(rows)}<p>On the wire: slices with their headers and checks. JPEG-LS: lossless, of the conventional "
+        f"<section><h2>Bytes</h2><div class='wide'>{bars(rows)}</div>"
+        "<p>On the wire: slices with their headers and checks. JPEG-LS: lossless, of the conventional "
         "frames the same device would send whole, without any packet around them; joined, it needs a memory for the whole image."
         "</p></section>"
     )

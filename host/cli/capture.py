@@ -130,7 +130,7 @@ def _capture(
 
 
 def _show(result: dict[str, Any]) -> None:
-    from macropix.host.cli.output import table
+    from macropix.host.cli.output import proof, table
 
     ledger = result["ledger"]
     share = result["pixels_sent"] / max(1, result["pixels_total"])
@@ -147,5 +147,5 @@ def _show(result: dict[str, Any]) -> None:
         ("seconds", result["seconds"]),
     ]
     if "pixels_compared" in result:
-        rows.append(("golden model", f"{result['pixels_differing']:,} of {result['pixels_compared']:,} pixels differ"))
+        rows.append(("golden model", proof(result)))
     table(result["file"], rows)

@@ -58,7 +58,7 @@ def demo(
 
 
 def _show(result: dict[str, Any]) -> None:
-    from macropix.host.cli.output import table
+    from macropix.host.cli.output import proof, table
 
     edges, ledger = result["edges"], result["ledger"]
     raw, wire = result["bytes_raw"], result["bytes_on_wire"]
@@ -70,7 +70,7 @@ def _show(result: dict[str, Any]) -> None:
         ("raw on the wire", f"{raw:,} bytes: {raw / wire:.1f} × as many"),
         ("JPEG-LS", f"{result['bytes_jpegls']:,} bytes of the same raw frames: {result['bytes_jpegls'] / wire:.2f} × as many"),
         ("slices", ", ".join(f"{name} {ledger[name]:,}" for name in ("produced", "sent", "received", "lost", "dropped"))),
-        ("golden model", f"{result['pixels_differing']:,} of {result['pixels_compared']:,} pixels differ"),
+        ("golden model", proof(result | {"pixels_nonzero": edges["pixels_nonzero"]})),
         ("seconds", f"{result['seconds']:.1f}" + (f", and {result['build_seconds']:.1f} to build" if result["build_seconds"] else "")),
         ("report", result["report"]),
     ]

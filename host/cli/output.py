@@ -9,7 +9,7 @@ from typing import Any
 
 from macropix.host.errors import MacropixError
 
-__all__ = ["emit", "figure", "progress", "table", "trouble"]
+__all__ = ["emit", "figure", "progress", "proof", "table", "trouble"]
 
 
 def emit(result: Mapping[str, Any]) -> None:
@@ -36,6 +36,12 @@ def table(title: str, rows: Iterable[tuple[Any, ...]], heads: tuple[str, ...] = 
     for row in rows:
         shown.add_row(*(Text(figure(cell)) for cell in row))
     Console(highlight=False).print(shown)
+
+
+def proof(result: Mapping[str, Any]) -> str:
+    """What the comparison with the golden model was worth."""
+    text = f"{result['pixels_differing']:,} of {result['pixels_compared']:,} pixels differ"
+    return text if result["pixels_nonzero"] else f"{text}; all of them are 0, so there was nothing to see"
 
 
 def figure(value: Any) -> str:

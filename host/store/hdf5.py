@@ -20,7 +20,7 @@ from macropix.host.errors import UserError
 from macropix.host.frame import Frame
 from macropix.host.ledger import Ledger
 from macropix.host.status import Status
-from macropix.host.store.schema import FORMAT, VERSION_MAJOR, VERSION_MINOR, plain
+from macropix.host.store.schema import FORMAT, REQUIRED, VERSION_MAJOR, VERSION_MINOR, plain
 from macropix.host.store.table import read_settings
 
 __all__ = ["CaptureFile"]
@@ -77,6 +77,9 @@ class CaptureFile:
                 found=version,
                 hint="pip install --upgrade macropix",
             )
+        missing = [name for name in REQUIRED if not isinstance(self.file.get(name), h5py.Dataset)]
+        if missing:
+            raise UserError(f"{self.path}: something is missing in this capture file", expected=f"the dataset {missing[0]}", found="none")
 
     # ---- beside the frames ----------------------------------------------------------------------------------
 

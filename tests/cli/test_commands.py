@@ -183,6 +183,15 @@ def test_the_pen_case(told, tmp_path):
     assert round(100 * found["pixels_sent"] / found["pixels_total"], 1) == 46.1
 
 
+def test_an_empty_proof_says_so(say, tmp_path):
+    level = ("--set", "scene_source=flat", "--kernel", "laplacian", "--threshold", 5)
+    status, out, _ = say("capture", "--url", "model://", *level, "-o", tmp_path / "a.h5", "--check")
+    assert status == 0
+    assert "nothing to see" in " ".join(out.split())
+    status, out, _ = say("capture", "--url", "model://", "-o", tmp_path / "b.h5", "--check")
+    assert "nothing to see" not in " ".join(out.split())
+
+
 def test_like_needs_the_file_alone(told, picture, tmp_path):
     (tmp_path / "k.csv").write_text("0,-1,0\n-1,4,-1\n0,-1,0\n")
     arguments = (

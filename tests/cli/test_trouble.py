@@ -115,6 +115,7 @@ CAPTURE = ("capture", "--url", "model://", "-o", "a.h5")
         (("decode", "foreign.h5"), "foreign.h5: an HDF5 file, but not a capture of ours"),
         (("info", "foreign.h5"), "foreign.h5: an HDF5 file, but not a capture of ours"),
         (("info", "text.txt"), "text.txt: can't be read as a capture file"),
+        (("decode", "lacking.h5"), "lacking.h5: something is missing in this capture file; expected the dataset frames/index, found none"),
         (("decode", "whole.h5", "-o", "a.jpg"), "a.jpg: unknown kind of picture; expected .tif or .png"),
         (("decode", "whole.h5", "-o", "none/a.png"), "the output folder none does not exist"),
         (("decode", "whole.h5", "-o", "a.png", "--frame", "7"), "there is no frame 7; expected 0 to 0"),
@@ -136,7 +137,11 @@ def test_the_user_s_mistakes(fails, tmp_path, capsys, arguments, words):
         assert run(["capture", "--url", "model://", "-o", str(tmp_path / "whole.h5")]) == 0
         data = (tmp_path / "whole.h5").read_bytes()
         (tmp_path / "cut.h5").write_bytes(data[: len(data) // 2])
-        capsys.readouterr()
+    if "lacking.h5" in arguments:
+        assert run(["capture", "--url", "model://", "-o", str(tmp_path / "lacking.h5")]) == 0
+        with h5py.File(tmp_path / "lacking.h5", "r+") as file:
+            del file["frames/index"]
+    capsys.readouterr()
     assert words in fails(*arguments)
 
 
