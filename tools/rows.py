@@ -159,43 +159,53 @@ def bad_input() -> Iterator[Row]:
         folder = Path(name)
         (folder / "note.txt").write_text("no picture")
         (folder / "foreign.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+        (folder / "heavy.csv").write_text("0 0 0\n0 9 0\n0 0 0\n")
+        run(["macropix", "capture", "--url", "model://", "-o", str(folder / "whole.h5")])
+        (folder / "cut.h5").write_bytes((folder / "whole.h5").read_bytes()[:20_000])
+        given = {path.name for path in folder.iterdir()}
         capture = ["capture", "--url", "model://", "--kernel", "laplacian", "--frames", "1", "-o", "out.h5", "--threshold", "8"]
         cases: list[tuple[str, list[str], int]] = [
             ("no such URL", [*capture[:1], "--url", "nowhere://", *capture[3:]], 2),
             ("image unreadable", [*capture, "--image", "note.txt"], 2),
             ("image missing", [*capture, "--image", "missing.png"], 2),
             ("unknown kernel", [*capture, "--kernel", "laplace"], 2),
+            ("weight out of range", [*capture, "--kernel", "heavy.csv"], 2),
             ("threshold out of range", [*capture, "--threshold", "5000"], 2),
             ("zero frames", [*capture, "--frames", "0"], 2),
             ("foreign file", ["decode", "foreign.h5"], 2),
+            ("truncated file", ["decode", "cut.h5"], 2),
+            ("demo, unknown kernel", ["demo", "--url", "model://", "--kernel", "laplace", "--out", "demo"], 2),
+            ("demo, no spread for 3sigma", ["demo", "--url", "model://", "--threshold", "3sigma", "--out", "demo"], 2),
             ("missing file", ["decode", "missing.h5"], 2),
             ("output folder missing", [*capture, "-o", "nowhere/out.h5"], 2),
         ]
         for title, arguments, status in cases:
             done = run(["macropix", *arguments], cwd=folder)
             lines = done.stderr.strip().splitlines()
-            left = [path.name for path in folder.iterdir() if path.name not in ("note.txt", "foreign.h5")]
+            left = [path.name for path in folder.iterdir() if path.name not in given]
             ok = done.returncode == status and len(lines) == 1 and "Traceback" not in done.stderr and not left
             value = {"status": done.returncode, "lines": len(lines), "says": lines[-1][:160] if lines else "", "left": left}
             yield made(f"bad input: {title}", value, f"status {status}, one line, nothing left", ok, "macropix " + " ".join(arguments))
-        yield _disk_full(folder, capture)
+        yield _disk_full("capture", folder, [*capture, "--frames", "500", "--mode", "raw", "-o"], "out.h5")
+        yield _disk_full("demo", folder, ["demo", "--url", "model://", "--out"], "out")
 
 
-def _disk_full(folder: Path, capture: list[str]) -> Row:
+def _disk_full(command: str, folder: Path, arguments: list[str], out: str) -> Row:
+    """`arguments`, and a name on a disk of 64 KiB."""
+    title = f"bad input: {command}, disk full"
     small = folder / "small"
-    small.mkdir()
+    small.mkdir(exist_ok=True)
     if shutil.which("mount") is None or run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)]).returncode:
-        return made("bad input: disk full", "not measured: no right to mount a small disk here", "status 1 or 2", False, "-")
+        return made(title, "not measured: no right to mount a small disk here", "status 2", False, "-")
     try:
-        arguments = [*capture, "-o", str(small / "out.h5"), "--frames", "500", "--mode", "raw"]
-        done = run(["macropix", *arguments], cwd=folder)
-        left = [path.name for path in small.iterdir() if path.name == "out.h5"]
+        done = run(["macropix", *arguments, str(small / out)], cwd=folder)
+        left = [path.name for path in small.rglob("*")]
     finally:
         run(["umount", str(small)])
     lines = done.stderr.strip().splitlines()
-    ok = done.returncode in (1, 2) and len(lines) == 1 and "Traceback" not in done.stderr and not left
+    ok = done.returncode == 2 and len(lines) == 1 and "Traceback" not in done.stderr and not left
     value = {"status": done.returncode, "says": lines[-1][:160] if lines else "", "left": left}
-    return made("bad input: disk full", value, "status 1 or 2, one line, nothing left", ok, "macropix capture … -o (a disk of 64 KiB)")
+    return made(title, value, "status 2, one line, nothing left", ok, f"macropix {' '.join(arguments)} (a disk of 64 KiB)")
 
 
 def main() -> int:

@@ -83,10 +83,9 @@ def _error(kernel: Any) -> str:
 def _print(kernel: Any) -> None:
     from macropix.host.cli.output import table
 
-    rows = [
-        (*(int(code) for code in row), "", *(f"{weight:+.4f}" for weight in weights)) for row, weights in zip(kernel.codes, kernel.weights)
-    ]
-    table(f"{kernel.name}: bias codes (256 = 1.0) and weights", rows, ("",) * (2 * kernel.macro + 1))
+    heads = ("",) * kernel.macro
+    table(f"{kernel.name}: bias codes, 256 = 1.0", [[str(int(code)) for code in row] for row in kernel.codes], heads)
+    table("weights", [[f"{weight:g}" for weight in row] for row in kernel.weights], heads)
     told = [
         ("note", kernel.note),
         ("scale", str(kernel.scale)),
