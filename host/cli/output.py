@@ -4,7 +4,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from macropix.host.errors import MacropixError
@@ -23,7 +23,7 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def table(title: str, rows: Iterable[tuple[Any, ...]], heads: tuple[str, ...] = ("", ""), *, words: tuple[str, ...] = ()) -> None:
+def table(title: str, rows: Iterable[Sequence[Any]], heads: tuple[str, ...] = ("", ""), *, words: tuple[str, ...] = ()) -> None:
     """A table on standard output; under heads, columns of figures are right-justified, the first and those named in `words` are not."""
     from rich import box
     from rich.console import Console
