@@ -248,6 +248,12 @@ def test_a_full_disk(tmp_path, tmp_path_factory, command):
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def heeds_signals() -> None:
+    """A shell starts what goes into the background deaf to SIGINT, and its children inherit that."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("form", "number", "times"), [([], signal.SIGINT, 1), (["--json"], signal.SIGINT, 1), ([], signal.SIGTERM, 1), ([], signal.SIGINT, 3)]
 )
@@ -259,6 +265,7 @@ def test_an_interruption_closes_the_file(tmp_path, form, number, times):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heeds_signals,
     )
     try:
         deadline = time.monotonic() + 100
