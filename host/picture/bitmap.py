@@ -9,6 +9,7 @@ from PIL import Image
 from macropix.host.errors import UserError
 from macropix.host.picture.png16 import read_png16
 from macropix.host.picture.samples import Samples
+from macropix.host.picture.sbit import significant_bits
 
 __all__ = ["pages_refused", "read_bitmap"]
 
@@ -24,7 +25,7 @@ def read_bitmap(data: bytes, page: int | None) -> Samples:
         if depth < 8 and kind == 0:
             raise UserError("the picture's samples cannot be used", expected="8 to 16 bits", found=f"{depth} bits a pixel")
         if depth == 16 and kind in _PNG_CHANNELS:
-            return read_png16(data)
+            return significant_bits(data, read_png16(data))
     with Image.open(io.BytesIO(data), formats=["PNG", "BMP", "JPEG"]) as image:
         rules = []
         frames = getattr(image, "n_frames", 1)
@@ -35,6 +36,8 @@ def read_bitmap(data: bytes, page: int | None) -> Samples:
             rules.append("orientation-stored")
         image.load()
         samples = _samples(image)
+        if image.format == "PNG":
+            samples = significant_bits(data, samples)
         samples.rules = rules + samples.rules
         return samples
 

@@ -340,6 +340,63 @@ def test_max_sample_value(tmp_path):
     assert picture.facts["rules"] == ["max-sample-value"]
 
 
+def with_sbit(data: bytes, *bits: int) -> bytes:
+    """A PNG file's content with an sBIT chunk behind its IHDR."""
+    body = b"sBIT" + bytes(bits)
+    return data[:33] + struct.pack(">I", len(bits)) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
+
+
+def sbit_fill(values: np.ndarray, bits: int, how: str) -> np.ndarray:
+    """`values` of `bits` bits as 16-bit samples."""
+    if how == "replicated":
+        return np.array([int((f"{int(value):0{bits}b}" * 16)[:16], 2) for value in values.flat]).reshape(values.shape)
+    return {"lower": values, "shifted": values << (16 - bits), "linear": np.rint(values * (65535 / ((1 << bits) - 1))).astype(int)}[how]
+
+
+@pytest.mark.parametrize("how", ["lower", "shifted", "replicated", "linear"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 15])
+@pytest.mark.parametrize("kind", [0, 2, 4, 6])
+def test_png_significant_bits(tmp_path, bits, how, kind):
+    """12 bits in a PNG of 16 are 12 bits, whichever end of a sample they stand at."""
+    values = (GREY16[:, :19] >> (16 - bits)).astype(np.int64)
+    values[0, :2] = 0, (1 << bits) - 1
+    colours, alpha = {0: (1, 0), 2: (3, 0), 4: (1, 1), 6: (3, 1)}[kind]
+    stored = sbit_fill(values, bits, how).astype(np.uint16)
+    channels = np.dstack([stored] * colours + [np.full_like(stored, 65535)] * alpha)
+    if kind:
+        data = png16(channels, kind)
+    else:
+        Image.fromarray(stored).save(tmp_path / "plain.png")
+        data = (tmp_path / "plain.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(with_sbit(data, *[bits] * colours, *[16] * alpha))
+    picture = read_image(tmp_path / "a.png")
+    assert (picture.scene == np.minimum(values << (16 - bits), WHITE)).all()
+    assert picture.facts["bits"] == bits
+    assert ("png-sbit-lower" if how == "lower" else "png-sbit-upper") in picture.facts["rules"]
+
+
+def test_png_significant_bits_that_are_not(tmp_path):
+    """A tool that changed the samples may leave the chunk behind: nothing is thrown away."""
+    Image.fromarray(GREY16).save(tmp_path / "a.png")
+    plain = read_image(tmp_path / "a.png")
+    for bits in (12, 0, 16, 17):
+        (tmp_path / "b.png").write_bytes(with_sbit((tmp_path / "a.png").read_bytes(), bits))
+        picture = read_image(tmp_path / "b.png")
+        assert (picture.scene == plain.scene).all()
+        assert ("png-sbit-unused" in picture.facts["rules"]) == (bits == 12)
+    Image.fromarray(GREY8).save(tmp_path / "c.png")
+    (tmp_path / "d.png").write_bytes(with_sbit((tmp_path / "c.png").read_bytes(), 5))
+    assert (read_image(tmp_path / "d.png").scene == GREY8.astype(np.int64) * 256).all()
+
+
+@pytest.mark.parametrize("bits", [1, 4, 7])
+def test_png_of_few_significant_bits(tmp_path, bits):
+    values = (GREY16 >> (16 - bits)).astype(np.uint16) << (16 - bits)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(with_sbit((tmp_path / "a.png").read_bytes(), bits))
+    assert (read_image(tmp_path / "b.png").scene == np.minimum(values, WHITE)).all()
+
+
 def test_scale_and_invert(tmp_path):
     Image.fromarray(GREY8).save(tmp_path / "a.png")
     grey = GREY8.astype(np.int64)
