@@ -5,13 +5,9 @@ picture ─┬─ SINGLE, identity, raw ──► conventional.h5 .png ─┬─
          └─ SLIDING, kernel, edge ──► edges.h5 .png, sent.png ─┘
 """
 
-import contextlib
 import dataclasses
-import os
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +16,14 @@ import numpy as np
 import macropix.host
 from macropix.gateware.wire import PROTOCOL_MAJOR, PROTOCOL_MINOR, ThresholdMode
 from macropix.host.device import Device
-from macropix.host.errors import InterruptedRunError, MacropixError, UserError
+from macropix.host.errors import MacropixError, UserError
 from macropix.host.image import Picture
 from macropix.host.jpegls import jpegls_bytes
 from macropix.host.pictures import of_recipe
 from macropix.host.recipe import Recipe
 from macropix.host.report import Report, write_report
 from macropix.host.run import Run, Taken
-from macropix.host.store.files import disk_error
+from macropix.host.store.folder import check_folder, making
 from macropix.host.store.png import edge_grey, grey, mask, write_png
 from macropix.host.store.schema import VERSION_MAJOR, VERSION_MINOR
 from macropix.host.store.tiff import write_tiff
@@ -35,6 +31,11 @@ from macropix.host.store.tiff import write_tiff
 __all__ = ["Demo", "run_demo"]
 
 Progress = Callable[[str, int, int], None]
+
+#: what the report is called, by which an earlier demo's folder is known
+TITLE = "What the detector saw, and what it sent"
+#: what a demo makes beside the report
+FILES = ("conventional.h5", "conventional.png", "conventional.tif", "edges.h5", "edges.png", "edges.tif", "sent.png")
 
 
 @dataclasses.dataclass
@@ -92,7 +93,7 @@ def run_demo(url: str, recipe: Recipe, folder: Path, *, timeout: float = 10.0, p
         raise UserError("the demo shows a picture, not a test scene")
     show = progress or (lambda _what, _done, _of: None)
     began = time.monotonic()
-    _look(folder)
+    check_folder(folder, (*FILES, "report.html"), _ours)
     if recipe.mode == "raw":
         raise UserError("the demo takes edges", expected="edge or auto", found="raw")
     show(f"open {url}", 0, 1)
@@ -101,7 +102,7 @@ def run_demo(url: str, recipe: Recipe, folder: Path, *, timeout: float = 10.0, p
         edge_run = Run(device, recipe, picture.scene, _named("edges", show))
         plain = dataclasses.replace(recipe, kernel="identity", kernel_scale=None, stride=0, mode="raw", threshold="0", threshold_mode="abs")
         conventional = Run(device, plain, picture.scene, _named("conventional", show))
-        with _making(folder) as made:
+        with making(folder) as made:
             seen = conventional.take(made / "conventional.h5", check=True, facts={"scene": picture.facts})
             edges = edge_run.take(made / "edges.h5", check=True, raw=True, facts={"scene": picture.facts})
             build = float(device.transport.facts.get("build_seconds", 0.0))
@@ -117,34 +118,12 @@ def _named(run: str, show: Progress) -> Progress:
     return lambda what, done, of: show(f"{run}: {what}", done, of)
 
 
-def _look(folder: Path) -> None:
-    """Whether the folder for the files can be made."""
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file", expected="a folder")
-    if not folder.absolute().parent.is_dir():
-        raise UserError(f"the folder {folder.absolute().parent} does not exist", hint="make it first")
-
-
-@contextlib.contextmanager
-def _making(folder: Path) -> Iterator[Path]:
-    """A folder beside `folder` to write to. If the block ends well its files take their places in `folder`, the report last; whatever else
-    is there stays. If not, nothing has happened.
-    """
+def _ours(folder: Path) -> bool:
+    """Whether the folder's report is one of a demo."""
     try:
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.absolute().parent))
-    except OSError as error:
-        raise disk_error(folder, error) from error
-    try:
-        yield made
-        folder.mkdir(exist_ok=True)
-        for path in sorted(made.iterdir(), key=lambda path: path.suffix == ".html"):
-            os.replace(path, folder / path.name)
-    except InterruptedRunError as stop:
-        raise InterruptedRunError("interrupted: nothing was written", told={}, number=stop.exit_status - 128) from None
-    except OSError as error:
-        raise disk_error(folder, error) from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+        return f"<title>{TITLE}</title>" in (folder / "report.html").read_text(encoding="utf-8", errors="replace")[:1000]
+    except OSError:
+        return False
 
 
 def _jpegls(taken: Taken) -> tuple[int, int]:
@@ -191,7 +170,7 @@ def _report(done: Demo, device: Device, recipe: Recipe, run: Run, folder: Path) 
         "chip": f"{info.chip_id:08x}",
     }
     report = Report(
-        title="What the detector saw, and what it sent",
+        title=TITLE,
         source=source,
         kernel=run.kernel.name,
         conventional=done.conventional,
@@ -201,6 +180,6 @@ def _report(done: Demo, device: Device, recipe: Recipe, run: Run, folder: Path) 
         bytes_jpegls_joined=done.bytes_jpegls_joined,
         settings=settings,
         versions=versions,
-        files=("conventional.h5", "conventional.png", "conventional.tif", "edges.h5", "edges.png", "edges.tif", "sent.png"),
+        files=FILES,
     )
     write_report(folder / "report.html", report)

@@ -175,6 +175,7 @@ def bad_input() -> Iterator[Row]:
             ("foreign file", ["decode", "foreign.h5"], 2),
             ("truncated file", ["decode", "cut.h5"], 2),
             ("demo, unknown kernel", ["demo", "--url", "model://", "--kernel", "laplace", "--out", "demo"], 2),
+            ("demo, not a threshold", ["demo", "--url", "model://", "--threshold", "lots", "--out", "demo"], 2),
             ("demo, no spread for 3sigma", ["demo", "--url", "model://", "--threshold", "3sigma", "--out", "demo"], 2),
             ("missing file", ["decode", "missing.h5"], 2),
             ("output folder missing", [*capture, "-o", "nowhere/out.h5"], 2),
@@ -188,14 +189,16 @@ def bad_input() -> Iterator[Row]:
             yield made(f"bad input: {title}", value, f"status {status}, one line, nothing left", ok, "macropix " + " ".join(arguments))
         yield _disk_full("capture", folder, [*capture, "--frames", "500", "--mode", "raw", "-o"], "out.h5")
         yield _disk_full("demo", folder, ["demo", "--url", "model://", "--out"], "out")
+        # its first file has room, its second has not
+        yield _disk_full("demo later", folder, ["demo", "--url", "model://", "--out"], "out", kilobytes=1000)
 
 
-def _disk_full(command: str, folder: Path, arguments: list[str], out: str) -> Row:
-    """`arguments`, and a name on a disk of 64 KiB."""
+def _disk_full(command: str, folder: Path, arguments: list[str], out: str, *, kilobytes: int = 64) -> Row:
+    """`arguments`, and a name on a disk of so many KiB."""
     title = f"bad input: {command}, disk full"
     small = folder / "small"
     small.mkdir(exist_ok=True)
-    if shutil.which("mount") is None or run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)]).returncode:
+    if shutil.which("mount") is None or run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(small)]).returncode:
         return made(title, "not measured: no right to mount a small disk here", "status 2", False, "-")
     try:
         done = run(["macropix", *arguments, str(small / out)], cwd=folder)
@@ -205,7 +208,7 @@ def _disk_full(command: str, folder: Path, arguments: list[str], out: str) -> Ro
     lines = done.stderr.strip().splitlines()
     ok = done.returncode == 2 and len(lines) == 1 and "Traceback" not in done.stderr and not left
     value = {"status": done.returncode, "says": lines[-1][:160] if lines else "", "left": left}
-    return made(title, value, "status 2, one line, nothing left", ok, f"macropix {' '.join(arguments)} (a disk of 64 KiB)")
+    return made(title, value, "status 2, one line, nothing left", ok, f"macropix {' '.join(arguments)} (a disk of {kilobytes} KiB)")
 
 
 def main() -> int:
