@@ -20,7 +20,7 @@ from macropix.host.errors import UserError
 from macropix.host.frame import Frame
 from macropix.host.ledger import Ledger
 from macropix.host.status import Status
-from macropix.host.store.schema import FORMAT, REQUIRED, VERSION_MAJOR, VERSION_MINOR, plain
+from macropix.host.store.schema import FORMAT, FRAME_COLUMNS, REQUIRED, VERSION_MAJOR, VERSION_MINOR, plain
 from macropix.host.store.table import read_settings
 
 __all__ = ["CaptureFile"]
@@ -80,6 +80,26 @@ class CaptureFile:
         missing = [name for name in REQUIRED if not isinstance(self.file.get(name), h5py.Dataset)]
         if missing:
             raise UserError(f"{self.path}: something is missing in this capture file", expected=f"the dataset {missing[0]}", found="none")
+        for group, name in (("/", "complete"), ("raw", "epoch")):
+            if name not in self.file[group].attrs:
+                raise UserError(
+                    f"{self.path}: something is missing in this capture file", expected=f"the attribute {name} of {group}", found="none"
+                )
+        self._check_lengths()
+
+    def _check_lengths(self) -> None:
+        frames, count = self.file["frames"], len(self)
+        lengths = dict.fromkeys(FRAME_COLUMNS, count) | {"frame_ptr": count + 1, "masked_ptr": count + 1}
+        for name in ("frame_ptr", "masked_ptr", *FRAME_COLUMNS, "index", "value", "masked_index"):
+            if name in ("index", "value"):
+                lengths[name] = int(frames["frame_ptr"][-1])
+            elif name == "masked_index":
+                lengths[name] = int(frames["masked_ptr"][-1])
+            found = frames[name].shape
+            if found != (lengths[name],):
+                raise UserError(
+                    f"{self.path}: the dataset frames/{name} is not whole", expected=f"{lengths[name]} values", found=f"shape {found}"
+                )
 
     # ---- beside the frames ----------------------------------------------------------------------------------
 
@@ -112,6 +132,8 @@ class CaptureFile:
     def ledger(self) -> Ledger:
         """The ledger at the end."""
         stored = self.attributes("ledger")
+        if missing := [name for name in Ledger.__annotations__ if name not in stored]:
+            raise UserError(f"{self.path}: {missing[0]} is missing in this capture file's ledger")
         return Ledger(**{name: stored[name] for name in Ledger.__annotations__})
 
     @property

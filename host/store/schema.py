@@ -33,8 +33,9 @@ FRAME_COLUMNS = {
 SPARSE_COLUMNS = ("frame_ptr", "index", "value", "masked_ptr", "masked_index")
 #: datasets without which a file is none of ours
 REQUIRED = (
-    *("raw/stream", "settings/from_byte", "kernels/codes", "kernels/name"),
+    *("raw/stream", "raw/chunk_end", "raw/chunk_time", "kernels/codes", "kernels/name", "log/time", "log/text"),
     *(f"frames/{name}" for name in (*FRAME_COLUMNS, *SPARSE_COLUMNS)),
+    *(f"settings/{name}" for name in ("tag", "kernel", "from_byte", "weight", "dark", "registers", "kernel_name", "map")),
 )
 #: columns of ``settings/registers``: the latched registers, in the order of their addresses
 REGISTERS = tuple(name for name, register in CONTROL.items() if register.frame)

@@ -4,12 +4,14 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +19,7 @@ from PIL import Image
 from macropix.host.cli.app import run
 from macropix.host.errors import DeviceError
 from macropix.host.store.hdf5 import CaptureFile
+from macropix.host.store.schema import REQUIRED
 
 BIN = Path(sys.executable).parent / "macropix"
 
@@ -125,8 +128,6 @@ CAPTURE = ("capture", "--url", "model://", "-o", "a.h5")
     ids=lambda value: "_".join(str(part) for part in value[:6]).replace("/", "") if isinstance(value, tuple) else "",
 )
 def test_the_user_s_mistakes(fails, tmp_path, capsys, arguments, words):
-    import h5py
-
     (tmp_path / "text.txt").write_text("nothing of ours, and certainly no picture\n" * 20)
     (tmp_path / "empty.bin").touch()
     Image.fromarray(np.zeros((33, 40), np.uint8)).save(tmp_path / "large.png")
@@ -143,6 +144,43 @@ def test_the_user_s_mistakes(fails, tmp_path, capsys, arguments, words):
             del file["frames/index"]
     capsys.readouterr()
     assert words in fails(*arguments)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A capture file."""
+    path = tmp_path_factory.mktemp("whole") / "whole.h5"
+    assert run(["capture", "--url", "model://", "--threshold", "20", "--frames", "2", "-o", str(path)]) == 0
+    return path
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_dataset_that_is_missing_is_named(fails, tmp_path, whole, name):
+    shutil.copy(whole, tmp_path / "less.h5")
+    with h5py.File(tmp_path / "less.h5", "r+") as file:
+        del file[name]
+    for command in ("decode", "info"):
+        assert f"less.h5: something is missing in this capture file; expected the dataset {name}, found none" in fails(command, "less.h5")
+
+
+@pytest.mark.parametrize("name", [name for name in REQUIRED if name.startswith("frames/")])
+def test_a_dataset_that_is_too_short_is_named(fails, tmp_path, whole, name):
+    shutil.copy(whole, tmp_path / "less.h5")
+    with h5py.File(tmp_path / "less.h5", "r+") as file:
+        values = file[name][()]
+        del file[name]
+        file[name] = values[:-1] if len(values) else [1]
+    assert "less.h5: the dataset frames/" in fails("decode", "less.h5")
+
+
+@pytest.mark.parametrize(("group", "name"), [("/", "complete"), ("raw", "epoch"), ("device/begin", "rows")])
+def test_an_attribute_that_is_missing_is_named(fails, tmp_path, whole, group, name):
+    shutil.copy(whole, tmp_path / "less.h5")
+    with h5py.File(tmp_path / "less.h5", "r+") as file:
+        del file[group].attrs[name]
+    text = fails("decode", "less.h5")
+    assert "less.h5: something is missing in this capture file" in text
+    assert name in text
 
 
 def test_a_weight_out_of_range_names_a_scale(fails, tmp_path):
@@ -245,7 +283,58 @@ def test_a_full_disk(tmp_path, tmp_path_factory, command):
     assert done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.startswith("error: ")
     assert "too large" in done.stderr.lower()
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert ".part" not in done.stderr
+    assert "nothing was left behind" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """The folder of a demo."""
+    folder = tmp_path_factory.mktemp("shown") / "out"
+    assert run(["demo", "--url", "model://", "--out", str(folder)]) == 0
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_demo_interrupted_leaves_what_was(tmp_path, shown, there, monkeypatch, capsys, request):
+    """Ctrl-C in the second run, when the first file is whole."""
+    from macropix.host.run import Run
+
+    if there:
+        shutil.copytree(shown, tmp_path / "out")
+        (tmp_path / "out" / "note.txt").write_text("mine")
+    before, real, taken = contents(tmp_path), Run.take, []
+
+    def take(self, path=None, **options):
+        taken.append(path)
+        if len(taken) == 2:
+            assert taken[0].exists()
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(self, path, **options)
+
+    monkeypatch.setattr(Run, "take", take)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
+    assert run(["demo", "--url", "model://", "--seed", "3", "--out", str(tmp_path / "out")]) == 130
+    assert contents(tmp_path) == before
+    assert capsys.readouterr().err.startswith("interrupted")
+    monkeypatch.setattr(Run, "take", real)
+    assert run(["demo", "--url", "model://", "--seed", "3", "--out", str(tmp_path / "out")]) == 0
+    after = contents(tmp_path)
+    assert set(after) == {f"out/{path.name}" for path in shown.iterdir()} | set(before)
+    assert all(after[name] != before[name] for name in before if name.endswith((".h5", ".html")))
+
+
+def test_a_demo_does_not_take_a_stranger_s_place(fails, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "edges.png").write_text("mine")
+    assert "edges.png is there already, and of no earlier run" in fails("demo", "--url", "model://", "--out", "out")
+    assert (tmp_path / "out" / "edges.png").read_text() == "mine"
 
 
 def heeds_signals() -> None:
