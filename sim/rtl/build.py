@@ -90,6 +90,8 @@ def _run(command: list[str | Path], *, folder: Path, what: str) -> None:
         )
     except subprocess.TimeoutExpired:
         raise DeviceError(f"{what} did not end", expected=f"an end within {TOOL_SECONDS:.0f} s", found="none") from None
+    except OSError as error:
+        raise DeviceError(f"{what} cannot be run: {error.strerror or error}", found=str(command[0])) from None
     log.debug("%s took %.1f s", what, time.monotonic() - start)
     if done.returncode:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if "rror" in line] or (done.stderr or done.stdout).splitlines()
@@ -149,8 +151,8 @@ def _compile(config: Config, verilator: Path, compiler: str, library: Path) -> N
             folder=folder,
             what="g++",
         )  # fmt: skip
-        checksum = hashlib.sha256((folder / "top.so").read_bytes()).hexdigest()
-        (folder / "top.sha256").write_text(checksum)
+        (folder / "top.sha256").write_text(hashlib.sha256((folder / "top.so").read_bytes()).hexdigest())
+        # between these two the library is without its checksum: not used, but made anew
         os.replace(folder / "top.so", library)
         os.replace(folder / "top.sha256", library.with_suffix(".sha256"))
 
@@ -159,7 +161,7 @@ def _whole(library: Path) -> bool:
     """Whether the library is there as it was written: a damaged one would take the process with it."""
     try:
         return hashlib.sha256(library.read_bytes()).hexdigest() == library.with_suffix(".sha256").read_text()
-    except FileNotFoundError:
+    except (OSError, UnicodeDecodeError):
         return False
 
 
@@ -174,7 +176,7 @@ def build(config: Config) -> Build:
     Raises
     ------
     UserError
-        If Verilator, g++, make or amaranth's Yosys is missing: names it and what installs it.
+        If Verilator, g++, make or amaranth's Yosys is missing: names it and what installs it. If the cache can't be written.
     DeviceError
         If a tool fails or needs more than `TOOL_SECONDS`.
     """

@@ -4,6 +4,8 @@
 import ctypes
 from pathlib import Path
 
+from macropix.host.errors import DeviceError
+
 __all__ = ["Library"]
 
 
@@ -16,10 +18,21 @@ class Library:
         What `build.build` made.
     room : int (bytes)
         Most bytes one `run` hands out.
+
+    Raises
+    ------
+    DeviceError
+        If the system does not load it: a folder from which nothing may be run, another machine's library.
     """
 
     def __init__(self, path: Path, *, room: int = 1 << 16):
-        self._functions = ctypes.CDLL(str(path))
+        try:
+            self._functions = ctypes.CDLL(str(path))
+        except OSError as error:
+            raise DeviceError(
+                f"the compiled gateware cannot be loaded: {error}",
+                hint=f"MACROPIX_CACHE=DIR in the environment names another folder for it than {path.parent}",
+            ) from None
         self._functions.mpx_new.restype = ctypes.c_void_p
         self._functions.mpx_delete.argtypes = [ctypes.c_void_p]
         self._functions.mpx_clocks.argtypes = [ctypes.c_void_p]
