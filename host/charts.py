@@ -31,8 +31,8 @@ def histogram(values: np.ndarray, threshold: int, mode: ThresholdMode, *, width:
     low = -(count * step) // 2
     bins = np.bincount((y - low) // step, minlength=count + 1)
     decades = max(1.0, math.log10(max(2, int(bins.max()))) * 1.05)
-    left = 16 + 8 * max(5, len(f"{10 ** int(decades):,}"))
-    right, top, bottom = 12, 30, 36
+    names = [_short(10**decade) for decade in range(int(decades) + 1)]
+    left, right, top, bottom = 24 + 9 * max(4, *map(len, names)), 12, 30, 36
     wide, high = width - left - right, height - top - bottom
 
     def at(value: float) -> float:
@@ -42,10 +42,10 @@ def histogram(values: np.ndarray, threshold: int, mode: ThresholdMode, *, width:
         return high * (math.log10(number) + 0.3) / (decades + 0.3) if number >= 1 else 0.0
 
     parts = [f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="histogram of y with the threshold">']
-    for decade in range(int(decades) + 1):
+    for decade, name in enumerate(names):
         level = top + high - rise(10**decade)
         parts.append(f'<line class="grid" x1="{left}" x2="{width - right}" y1="{level:.1f}" y2="{level:.1f}"/>')
-        parts.append(f'<text class="tick" x="{left - 8}" y="{level + 4:.1f}" text-anchor="end">{10**decade:,}</text>')
+        parts.append(f'<text class="tick" x="{left - 8}" y="{level + 4:.1f}" text-anchor="end">{name}</text>')
     for number, total in enumerate(bins):
         if not total:
             continue
@@ -92,6 +92,13 @@ def _past(value: float, threshold: int, mode: ThresholdMode) -> bool:
     if threshold == 0:
         return True
     return {ThresholdMode.ABS: abs(value), ThresholdMode.POS: value, ThresholdMode.NEG: -value}[mode] >= threshold
+
+
+def _short(number: int) -> str:
+    """A power of ten in few letters: 1,000, 10k, 100k, 1M."""
+    if number < 10_000:
+        return f"{number:,}"
+    return f"{number // 1000}k" if number < 1_000_000 else f"{number // 1_000_000:,}M"
 
 
 def _ticks(reach: int) -> list[int]:

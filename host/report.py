@@ -24,6 +24,8 @@ __all__ = ["Report", "write_report"]
 
 #: style sheet beside this file
 _STYLE = Path(__file__).with_name("report.css")
+#: most pixels a side, of a picture that is shown larger than it is
+_SMALL = 320
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,11 @@ def _text(value: Any) -> str:
     return html.escape(str(value))
 
 
+def _wide(content: str) -> str:
+    """What keeps its width on a narrow screen, and is scrolled there."""
+    return f'<div class="wide">{content}</div>'
+
+
 def _head(report: Report) -> str:
     runs = (report.conventional, report.edges)
     good = all(run.trouble is None for run in runs)
@@ -76,6 +83,9 @@ def _head(report: Report) -> str:
     compared, differing = sum(c.compared for c in checks), sum(c.differing for c in checks)
     lost = sum(run.ledger.lost + run.ledger.dropped for run in runs if run.ledger is not None)
     verdict = f"{differing:,} of {compared:,} pixels differ from the golden model · {lost:,} slices lost"
+    if not report.edges.pixels_sent:
+        verdict += " · no pixel of the edge image was sent: nothing to see"
+    kind, mark = ("bad", "✗") if not good else ("good", "✓") if report.edges.pixels_sent else ("empty", "○")
     share = report.edges.pixels_sent / max(1, report.edges.pixels_total)
     rows, cols = report.edges.canvas.image.shape
     whole = bytes_of(report)["raw"]
@@ -88,7 +98,7 @@ def _head(report: Report) -> str:
     cards = "".join(f'<div class="card"><b>{value}</b><span>{_text(words)}</span></div>' for value, words in figures)
     return (
         f'<header><h1>{_text(report.title)}</h1><p class="source">{_text(report.source)}</p>'
-        f'<p class="verdict {"good" if good else "bad"}">{"✓" if good else "✗"} {verdict}</p><div class="cards">{cards}</div></header>'
+        f'<p class="verdict {kind}">{mark} {verdict}</p><div class="cards">{cards}</div></header>'
     )
 
 
@@ -100,25 +110,48 @@ def _ratio(other: int, ours: int, name: str) -> tuple[str, str]:
 
 def _pictures(report: Report) -> str:
     conventional, edges = report.conventional.canvas, report.edges.canvas
+    step = _step(edges.image)
+    fewer = f"; each point the strongest of {step} × {step} pixels" if step > 1 else ""
     shown = (
         ("Conventional image", "1 × 1 read, identity kernel, every pixel, 12 bits", grey(conventional.image)),
-        ("Edge image", f"{report.kernel} on the die; amber positive, blue negative", colours(edges.image)),
+        ("Edge image", f"{report.kernel} on the die; amber positive, blue negative{fewer}", colours(strongest(edges.image))),
         (
             "What was sent",
-            f"white: a pixel past the threshold ({report.edges.pixels_sent:,} of {report.edges.pixels_total:,})",
-            mask(edges.sent),
+            f"white: a pixel past the threshold ({report.edges.pixels_sent:,} of {report.edges.pixels_total:,}){fewer}",
+            mask(strongest(edges.sent)),
         ),
     )
     figures = "".join(
-        f'<figure><img alt="{_text(name)}" src="{_png(values)}"><figcaption><b>{_text(name)}</b> {_text(words)}</figcaption></figure>'
+        f'<figure><img alt="{_text(name)}"{_kind(values)} src="{_png(values)}">'
+        f"<figcaption><b>{_text(name)}</b> {_text(words)}</figcaption></figure>"
         for name, words, values in shown
     )
     return f'<section class="pictures">{figures}</section>'
 
 
+def _kind(values: np.ndarray) -> str:
+    """A small picture keeps its pixels' edges; of a large one, which is shown smaller, that would drop lines one pixel wide."""
+    return ' class="small"' if max(values.shape[:2]) <= _SMALL else ""
+
+
+def _step(values: np.ndarray) -> int:
+    return -(-max(values.shape[:2]) // (2 * _SMALL))
+
+
+def strongest(values: np.ndarray) -> np.ndarray:
+    """`values`, those of a large picture made fewer: of each block the one of largest magnitude, so that thin lines stay as they are."""
+    step = _step(values)
+    if step == 1:
+        return values
+    whole = np.pad(values, [(0, -size % step) for size in values.shape])
+    rows, cols = whole.shape[0] // step, whole.shape[1] // step
+    blocks = whole.reshape(rows, step, cols, step).swapaxes(1, 2).reshape(rows, cols, -1)
+    return np.take_along_axis(blocks, np.abs(blocks.astype(np.int64)).argmax(axis=2)[..., None], axis=2)[..., 0]
+
+
 def _png(values: np.ndarray) -> str:
     """A picture as a data URL, enlarged by a whole number if it is small, so that pixels stay square and sharp."""
-    scale = max(1, 320 // max(values.shape[:2]))
+    scale = max(1, _SMALL // max(values.shape[:2]))
     large = values.repeat(scale, 0).repeat(scale, 1)
     return "data:image/png;base64," + base64.b64encode(png_bytes(large)).decode()
 
@@ -130,7 +163,7 @@ def _threshold(report: Report) -> str:
     chart = histogram(edges.raw, edges.threshold_lsb, report.mode)
     sign = {ThresholdMode.ABS: "|y| ≥ T", ThresholdMode.POS: "y ≥ T", ThresholdMode.NEG: "y ≤ −T"}[report.mode]
     return (
-        f"<section><h2>Threshold</h2><div class='wide'>{chart}</div>"
+        f"<section><h2>Threshold</h2>{_wide(chart)}"
         f"<p>Every pixel through the {_text(report.kernel)} kernel, by a raw capture. Sent if {sign}, "
         f"T = {edges.threshold_lsb} ADC LSB: {_text(edges.threshold_source)}.</p></section>"
     )
@@ -154,9 +187,9 @@ def _wire(report: Report) -> str:
         "jpegls_joined": "the whole image at once in JPEG-LS",
         "edges": f"edge frames at T = {report.edges.threshold_lsb}, on the wire",
     }
-    rows = [(names[kind], size, f"{size:,} B · {size / max(1, cost['raw']):.1%}") for kind, size in cost.items()]
+    chart = bars([(names[kind], size, f"{size:,} B · {size / max(1, cost['raw']):.1%}") for kind, size in cost.items()])
     return (
-        f"<section><h2>Bytes</h2><div class='wide'>{bars(rows)}</div>"
+        f"<section><h2>Bytes</h2>{_wide(chart)}"
         "<p>On the wire: slices with their headers and checks. JPEG-LS: lossless, of the conventional "
         "frames the same device would send whole, without any packet around them; joined, it needs a memory for the whole image."
         "</p></section>"
@@ -175,9 +208,10 @@ def _proof(report: Report) -> str:
         lines.append(f"<tr><th>{name}</th>{cells}</tr>")
     heads = ("frames", "slices produced", "sent", "received", "lost", "dropped", "pixels compared", "not 0", "differing")
     head = "".join(f"<th>{one}</th>" for one in heads)
+    table = f'<table class="numbers"><tr><th></th>{head}</tr>{"".join(lines)}</table>'
     how = "the whole image, joins between frames included" if report.edges.check_whole else "each frame's scene"
     return (
-        f'<section><h2>Ledger and proof</h2><div class="wide"><table class="numbers"><tr><th></th>{head}</tr>{"".join(lines)}</table></div>'
+        f"<section><h2>Ledger and proof</h2>{_wide(table)}"
         f"<p>The expectation is computed by the golden model from {how}, never from what came.</p></section>"
     )
 

@@ -70,7 +70,7 @@ def _show(result: dict[str, Any]) -> None:
         ("raw on the wire", f"{raw:,} bytes: {raw / wire:.1f} × as many"),
         ("JPEG-LS", f"{result['bytes_jpegls']:,} bytes of the same raw frames: {result['bytes_jpegls'] / wire:.2f} × as many"),
         ("slices", ", ".join(f"{name} {ledger[name]:,}" for name in ("produced", "sent", "received", "lost", "dropped"))),
-        ("golden model", proof(result | {"pixels_nonzero": edges["pixels_nonzero"]})),
+        ("golden model", proof(result | {name: edges[name] for name in ("pixels_sent", "pixels_nonzero")})),
         ("seconds", f"{result['seconds']:.1f}" + (f", and {result['build_seconds']:.1f} to build" if result["build_seconds"] else "")),
         ("report", result["report"]),
     ]

@@ -30,18 +30,15 @@ def table(title: str, rows: Iterable[Sequence[Any]], heads: tuple[str, ...] = ("
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_header=any(heads), pad_edge=False)
+    shown = Table(box=box.SIMPLE_HEAD, show_header=any(heads), pad_edge=False)
     for number, head in enumerate(heads):
         shown.add_column(head, justify="left" if number == 0 or head in words or not any(heads) else "right", overflow="fold")
     for row in rows:
         shown.add_row(*(Text(figure(cell)) for cell in row))
-    Console(highlight=False).print(shown)
-
-
-def proof(result: Mapping[str, Any]) -> str:
-    """What the comparison with the golden model was worth."""
-    text = f"{result['pixels_differing']:,} of {result['pixels_compared']:,} pixels differ"
-    return text if result["pixels_nonzero"] else f"{text}; all of them are 0, so there was nothing to see"
+    console = Console(highlight=False)
+    if title:  # not the table's own, which would be broken at the table's width
+        console.print(Text(title, style="bold", overflow="fold"))
+    console.print(shown)
 
 
 def figure(value: Any) -> str:
@@ -53,6 +50,14 @@ def figure(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
     return str(value)
+
+
+def proof(result: Mapping[str, Any]) -> str:
+    """How a run compares with the golden model; a proof that shows nothing says so."""
+    text = f"{result['pixels_differing']:,} of {result['pixels_compared']:,} pixels differ"
+    if not result["pixels_sent"]:
+        return f"{text}; no pixel was sent: nothing to see"
+    return text if result["pixels_nonzero"] else f"{text}; all of them are 0, so there was nothing to see"
 
 
 def trouble(error: MacropixError | None, as_json: bool) -> int:

@@ -328,6 +328,35 @@ def test_kernel(told, say, tmp_path):
     assert "192" in out
 
 
+def test_kernel_show_keeps_its_numbers_whole(say, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, _ = say("kernel", "show", "log5", "--macro", 5)
+    assert status == 0
+    assert "log5: bias codes, 256 = 1.0" in out
+    rows = [line.split() for line in out.splitlines()]
+    assert ["-16", "-32", "256", "-32", "-16"] in rows
+    assert ["-0.0625", "-0.125", "1", "-0.125", "-0.0625"] in rows
+
+
+def test_an_empty_demo_says_so(say, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    status, out, _ = say("demo", "--url", "model://", "--kernel", "mean", "--threshold-mode", "neg", "--out", tmp_path / "out")
+    assert status == 0
+    assert "pixels differ; no pixel was sent: nothing to see" in out
+    assert "nothing to see" in (tmp_path / "out" / "report.html").read_text()
+    status, out, _ = say("demo", "--url", "model://", "--out", tmp_path / "out")
+    assert "nothing to see" not in out
+
+
+def test_a_proof_of_zeros_says_so():
+    from macropix.host.cli.output import proof
+
+    figures = {"pixels_differing": 0, "pixels_compared": 1680, "pixels_sent": 1680, "pixels_nonzero": 9}
+    assert proof(figures) == "0 of 1,680 pixels differ"
+    assert proof(figures | {"pixels_nonzero": 0}).endswith("all of them are 0, so there was nothing to see")
+    assert proof(figures | {"pixels_sent": 0}).endswith("no pixel was sent: nothing to see")
+
+
 def test_verify(told):
     status, found = told("verify", "--url", "model://?rows=14&cols=17")
     assert status == 0

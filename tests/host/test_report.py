@@ -67,6 +67,46 @@ def test_histogram_takes_anything():
         assert 'class="mark"' not in histogram(values, 0, ThresholdMode.ABS)
 
 
+@pytest.mark.parametrize("most", [9, 12_345, 123_456, 2_000_000, 12_345_678])
+def test_histogram_s_labels_lie_in_the_picture(most):
+    """A figure of the 13 px font is at most 9 px wide, a comma less."""
+    text = histogram(np.repeat([0, 3], [most, 2]), 1, ThresholdMode.ABS)
+    labels = re.findall(r'x="([\d.]+)" y="[\d.]+" text-anchor="end">([^<−]+)<', text)
+    assert len(labels) >= len(str(most))
+    assert all(float(x) >= 9 * len(label) for x, label in labels)
+    assert ("100k" in text) == (most >= 100_000)
+
+
+def test_charts_keep_their_width_on_a_narrow_screen(demo):
+    text = (demo[1] / "report.html").read_text(encoding="utf-8")
+    assert text.count('<div class="wide"><svg') == text.count("<svg") == 2
+    assert re.search(r"svg {[^}]*min-width: \d{3}px", text)
+    assert re.search(r"\.wide {[^}]*overflow-x: auto", text)
+
+
+def test_only_small_pictures_are_shown_without_smoothing(demo):
+    """Shown smaller without smoothing, a line one pixel wide is lost."""
+    from macropix.host.report import _kind
+
+    assert (demo[1] / "report.html").read_text(encoding="utf-8").count('<img alt="') == 3
+    assert _kind(np.zeros((320, 32))) == ' class="small"'
+    assert _kind(np.zeros((800, 1000))) == ""
+
+
+def test_thin_lines_of_a_large_picture_stay():
+    from macropix.host.report import strongest
+
+    values = np.zeros((801, 1999), np.int64)
+    values[100], values[101], values[:, 1998] = 7, -9, 5
+    small = strongest(values)
+    assert small.shape == (201, 500)
+    assert (small[25, :-1] == -9).all()
+    assert (small[:25, -1] == 5).all()
+    assert not np.delete(small, 25, axis=0)[:, :-1].any()
+    assert (strongest(values[:640, :640]) == values[:640, :640]).all()
+    assert strongest(values > 0).dtype == bool
+
+
 def test_bars_are_to_scale():
     text = bars([("a", 1000, "1000"), ("b", 250, "250")], width=960, label=300)
     parse(text)
@@ -164,4 +204,7 @@ def test_a_page_about_trouble_says_so(demo):
     parse(text)
     assert "✗ 3 of" in text
     assert "&lt;t&gt;" in text
+    nothing = page(dataclasses.replace(report, edges=dataclasses.replace(done.edges, pixels_sent=0)))
+    assert "no pixel of the edge image was sent: nothing to see" in nothing
+    assert "✓" not in nothing
     assert "a &amp; b" in text
