@@ -2,6 +2,7 @@
 """For every test: which sources are under test, and where compiled gateware is kept."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,11 @@ import macropix.gateware
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A mutant's tests must see the mutant: the sources imported are those of the copy."""
+    """A mutant's tests must see the mutant: the sources imported are those of the copy. And tests of Ctrl-C need Python's handler, which
+    is not there where a shell has started us in the background.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     copy = os.environ.get("MACROPIX_COPY")
     if copy is not None and not Path(macropix.gateware.__file__).resolve().is_relative_to(Path(copy).resolve()):
         pytest.exit(f"the tests run in {copy}, but macropix.gateware comes from {macropix.gateware.__file__}", returncode=3)

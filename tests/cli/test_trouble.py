@@ -369,6 +369,7 @@ def test_an_interruption_closes_the_file(tmp_path, form, number, times):
         out, err = running.communicate(timeout=100)
     finally:
         running.kill()
+        running.communicate()
     assert running.returncode == 128 + number
     if times > 1:
         assert "unexpected" not in err
