@@ -28,3 +28,13 @@ def images() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the radiographs of ../shared/images, which are not part of the project")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have measured and put down by ``record_property``: place and route's MHz and area, into the log of CI."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind) if report.when == "call"]
+    told = [(report.nodeid, dict(report.user_properties)) for report in reports if report.user_properties]
+    if told:
+        terminalreporter.section("measured")
+    for name, properties in told:
+        terminalreporter.line(f"{name}: " + ", ".join(f"{key} {value}" for key, value in properties.items()))
