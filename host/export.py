@@ -16,7 +16,7 @@ import numpy as np
 from macropix.gateware.wire import Tap
 from macropix.host.errors import UserError
 from macropix.host.frame import Frame
-from macropix.host.mosaic import Tile
+from macropix.host.mosaic import Canvas, Place
 from macropix.host.store.png import edge_grey, grey, write_png
 from macropix.host.store.tiff import TiffPages, write_tiff
 
@@ -53,40 +53,45 @@ class Export:
         self._stack = contextlib.ExitStack()
         self._pages: TiffPages | None = None
         self._picture: np.ndarray | None = None
-        self._tiles: Sequence[tuple[int, int]] | None = None
-        self._seen: set[tuple[int, int]] = set()
+        self._canvas: Canvas | None = None
+        self._whole: tuple[int, int] | None = None
+        self._tiles: Sequence[tuple[int, int]] = ()
         self._come = 0
 
     def join(self, whole: tuple[int, int], tiles: Sequence[tuple[int, int]]) -> None:
         """The frames are tiles of a mosaic of `whole` pixels, frame n at (row, column) ``tiles[n]``: lay them together unless one was
         asked for."""
         if self.number < 0:
-            self._picture, self._tiles = np.zeros(whole, np.int32), tiles
+            self._whole, self._tiles = whole, tiles
 
     def take(self, frame: Frame, number: int) -> None:
-        """The next frame, and its number in the recording; a number may be left out, where a frame was lost."""
-        first, self._come = not self._come, max(self._come, number + 1)
-        if self._tiles is not None:
-            self._lay(frame, number)
-        elif number == self.number if self.number >= 0 else first and not self._tiff:
+        """The next frame, and its number in the recording, -1 if it has none there; numbers may be left out, where frames were lost."""
+        self._come = max(self._come, number + 1)
+        if self.number >= 0:
+            if number == self.number:
+                self._picture = frame.image
+        elif self._whole is not None:
+            self._lay(frame, number, self._whole)
+        elif self._tiff:
+            self._page(frame)
+        elif self._picture is None:
             self._picture = frame.image
-        elif self._tiff and self.number < 0:
-            if self._pages is None:
-                dtype = np.int16 if frame.tap in _NARROW else np.int32
-                self._pages = self._stack.enter_context(TiffPages(self.out, dtype, description=_DESCRIPTION))
-            self._pages.write(frame.image)
 
-    def _lay(self, frame: Frame, number: int) -> None:
+    def _lay(self, frame: Frame, number: int, whole: tuple[int, int]) -> None:
         """Of several frames of a tile the first."""
-        assert self._tiles is not None
-        assert self._picture is not None
-        if not 0 <= number < len(self._tiles) or self._tiles[number] in self._seen:
-            return
-        row, col = self._tiles[number]
-        self._seen.add((row, col))
-        tile = Tile(0, row, col, row * frame.rows, col * frame.cols, np.empty(0))
-        part = self._picture[tile.top : tile.top + frame.rows, tile.left : tile.left + frame.cols]
-        part[...] = frame.image[: part.shape[0], : part.shape[1]]
+        if self._canvas is None:
+            self._canvas = Canvas(whole, frame.shape)
+            self._picture = self._canvas.image
+        if 0 <= number < len(self._tiles):
+            place = Place(*self._tiles[number])
+            if not self._canvas.seen[self._canvas.area(place)].any():
+                self._canvas.lay(place, frame.image, frame.sent)
+
+    def _page(self, frame: Frame) -> None:
+        if self._pages is None:
+            dtype = np.int16 if frame.tap in _NARROW else np.int32
+            self._pages = self._stack.enter_context(TiffPages(self.out, dtype, description=_DESCRIPTION))
+        self._pages.write(frame.image)
 
     def _finish(self) -> None:
         if not self._come:
@@ -95,7 +100,7 @@ class Export:
             raise UserError(f"there is no frame {self.number}", expected=f"0 to {self._come - 1}")
         if self.number >= 0 and self._picture is None:
             raise UserError(f"frame {self.number} was lost: there is no picture of it")
-        if self._picture is None:
+        if self._picture is None:  # the pages are written
             return
         if self._tiff:
             write_tiff(self.out, self._picture, description=_DESCRIPTION)

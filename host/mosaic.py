@@ -10,6 +10,7 @@ image ── pad by replication ── cut ──► tile scenes ──► devic
 
 import dataclasses
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,14 @@ from macropix.gateware.wire import Read
 from macropix.host.errors import UserError
 from macropix.host.geometry import Geometry
 
-__all__ = ["Canvas", "Mosaic", "Tile"]
+__all__ = ["Canvas", "Mosaic", "Place", "Tile"]
+
+
+class Place(NamedTuple):
+    """Where a tile lies in the grid."""
+
+    row: int
+    col: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,11 +116,16 @@ class Mosaic:
 
     def canvas(self) -> "Canvas":
         """An empty whole image to lay frames into."""
-        return Canvas(self)
+        return Canvas(self.shape, self.frame_shape)
 
 
 class Canvas:
     """The whole image as it comes together.
+
+    Parameters
+    ----------
+    shape, frame_shape : (int, int)
+        Rows and columns of the whole image, and of each frame.
 
     Attributes
     ----------
@@ -124,13 +137,13 @@ class Canvas:
         Which pixels a frame has covered.
     """
 
-    def __init__(self, mosaic: Mosaic):
-        self._frame_shape = mosaic.frame_shape
-        self.image = np.zeros(mosaic.shape, np.int32)
-        self.sent = np.zeros(mosaic.shape, np.bool_)
-        self.seen = np.zeros(mosaic.shape, np.bool_)
+    def __init__(self, shape: tuple[int, int], frame_shape: tuple[int, int]):
+        self._frame_shape = frame_shape
+        self.image = np.zeros(shape, np.int32)
+        self.sent = np.zeros(shape, np.bool_)
+        self.seen = np.zeros(shape, np.bool_)
 
-    def lay(self, tile: Tile, values: np.ndarray, sent: np.ndarray) -> int:
+    def lay(self, tile: Tile | Place, values: np.ndarray, sent: np.ndarray) -> int:
         """Lays one frame where `tile` says; what reaches beyond the image is cropped. Gives the number of pixels laid."""
         if values.shape != self._frame_shape or sent.shape != self._frame_shape:
             raise ValueError(f"a frame of {values.shape} in a mosaic of frames of {self._frame_shape}")
@@ -141,10 +154,10 @@ class Canvas:
         self.seen[part] = True
         return rows * cols
 
-    def area(self, tile: Tile) -> tuple[slice, slice]:
+    def area(self, tile: Tile | Place) -> tuple[slice, slice]:
         """The part of the whole image that `tile` covers."""
         rows, cols = self._frame_shape
-        return slice(tile.top, tile.top + rows), slice(tile.left, tile.left + cols)
+        return slice(tile.row * rows, (tile.row + 1) * rows), slice(tile.col * cols, (tile.col + 1) * cols)
 
     @property
     def complete(self) -> bool:
