@@ -5,6 +5,9 @@
 lane ═ 1, 2, 5 or 10 bits a clock ═► window ─► K28.5 at each place? ─► cut ─► symbol, realigned
 """
 
+from functools import reduce
+from operator import and_, or_
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -61,12 +64,13 @@ class Aligner(wiring.Component):
         window = Signal.like(history)
         found = Signal(bits)
         m.d.sync += [history.eq(Cat(history[bits:], self.lane)), window.eq(history)]
-        for place in range(bits):
-            m.d.sync += found[place].eq(Cat(history[place : place + SYMBOL_BITS] == comma for comma in _COMMA).any())
+        # bit i of each place's symbol stands side by side: all places are compared at once
+        sides = [history[i : i + bits] for i in range(SYMBOL_BITS)]
+        m.d.sync += found.eq(_everywhere(sides, _COMMA[0]) | _everywhere(sides, _COMMA[1]))
 
         cut = Signal(bits, init=1)  # one bit set: the place of the symbols
         place = Signal(bits)
-        first = Cat(found[i] & ~found[:i].any() for i in range(bits))
+        first = found & (~found + 1)[:bits]
         count = Signal(range(clocks + 1), init=1)  # clocks since the last symbol
         due = count == clocks
         comma = found.any()
@@ -82,9 +86,11 @@ class Aligner(wiring.Component):
         return m
 
 
+def _everywhere(sides, symbol: int):
+    """The places at which `symbol` stands."""
+    return reduce(and_, (side if symbol >> i & 1 else ~side for i, side in enumerate(sides)))
+
+
 def _chosen(one_hot, values):
     """The value whose bit of ``one_hot`` is set."""
-    chosen = values[0] & one_hot[0].replicate(len(values[0]))
-    for bit, value in zip(list(one_hot)[1:], values[1:]):
-        chosen |= value & bit.replicate(len(value))
-    return chosen
+    return reduce(or_, (Mux(bit, value, 0) for bit, value in zip(one_hot, values, strict=True)))

@@ -49,6 +49,8 @@ class CommandDecoder(wiring.Component):
         Pulse, at most every second clock: load the next of a WRITE's words, the first at first.
     word : Out(16), last : Out(1)
         Valid from the clock behind `next` to that of the following `next`; `last` with the command's last.
+    idle : Out(1)
+        No command, and no byte that may begin one, has come.
 
     Raises
     ------
@@ -72,6 +74,7 @@ class CommandDecoder(wiring.Component):
                 "next": In(1),
                 "word": Out(16),
                 "last": Out(1),
+                "idle": Out(1),
             }
         )
 
@@ -118,6 +121,7 @@ class CommandDecoder(wiring.Component):
         ]
         m.d.sync += rest.eq(Mux(taken | ~(body | (searching & header.pending)), 0, rest + 1))
         words = header.command.words
+        m.d.comb += self.idle.eq(searching & ~header.pending)
         with m.FSM():
             with m.State("HEADER"):
                 m.d.comb += searching.eq(1)

@@ -200,5 +200,5 @@ class Readout(wiring.Component):
         ):
             values |= {name: getattr(source, name) for name in names}
         values |= {name: self.die.counts[name] for name, _ in self.die.counts.shape()}
-        assert set(values) == {name for name, _ in live.shape()}
-        m.d.comb += [live[name].eq(value) for name, value in values.items()]
+        assert set(values) == set(live.signature.members)
+        m.d.comb += [getattr(live, name).eq(value) for name, value in values.items()]

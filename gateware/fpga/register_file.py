@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 from macropix.gateware.bus import WindowPort
 from macropix.gateware.config import Config
 from macropix.gateware.fpga.control_registers import ControlRegisters, values_layout
-from macropix.gateware.fpga.status_registers import StatusRegisters, live_layout
+from macropix.gateware.fpga.status_registers import LiveValues, StatusRegisters
 
 __all__ = ["RegisterFile"]
 
@@ -43,7 +43,7 @@ class RegisterFile(wiring.Component):
         Pulse; valid from `done` until the next `read`.
     done : Out(1)
         Pulse.
-    live : In(live_layout)
+    live : In(LiveValues)
         STATUS registers that change.
     values : Out(values_layout)
         CONTROL registers.
@@ -64,7 +64,7 @@ class RegisterFile(wiring.Component):
                 "read": In(1),
                 "read_data": Out(16),
                 "done": Out(1),
-                "live": In(live_layout(config)),
+                "live": In(LiveValues(config)),
                 "values": Out(values_layout()),
                 "tag_select": In(1),
                 "tag_index": In(5),
@@ -79,6 +79,7 @@ class RegisterFile(wiring.Component):
         m = Module()
         m.submodules.status = status = StatusRegisters(self._config)
         m.submodules.control = control = ControlRegisters()
+        wiring.connect(m, wiring.flipped(self.live), status.live)
         address, first = Signal(16), Signal()
         with m.If(self.load):
             m.d.sync += [address.eq(self.base), first.eq(1)]
@@ -94,7 +95,6 @@ class RegisterFile(wiring.Component):
             inner.eq(address[12:] == 0),
             in_control.eq(inner & address[8]),
             in_status.eq(inner & ~address[8]),
-            status.live.eq(self.live),
             status.address.eq(address),
             status.read.eq(self.read & in_status),
             status.first.eq(first),

@@ -44,12 +44,14 @@ class Sequencer(wiring.Component):
         Of `Drain`; that, and nothing runs.
     status : Out(1)
         Pulse: a run has ended and everything has left.
+    waiting : Out(1)
+        Nothing changes but by a pulse: no run, or an exposure is under way.
     shots_done, frames_done, triggers_missed : Out(32)
     """
 
     def __init__(self):
         pulses = "start stop missed clear tag_done finished bus_request settled"
-        outs = "latch expose bus_grant running exposing drained status"
+        outs = "latch expose bus_grant running exposing drained status waiting"
         super().__init__(
             {
                 "shots": In(32),
@@ -97,7 +99,10 @@ class Sequencer(wiring.Component):
             m.d.sync += [step.eq(0), shot.eq(shot + 1), left.eq(left - 1)]
 
         with m.FSM() as fsm:
-            m.d.comb += self.exposing.eq(~fsm.ongoing("IDLE") & ~fsm.ongoing("BETWEEN"))
+            m.d.comb += [
+                self.exposing.eq(~fsm.ongoing("IDLE") & ~fsm.ongoing("BETWEEN")),
+                self.waiting.eq(fsm.ongoing("IDLE") | (fsm.ongoing("EXPOSE") & ~self.finished)),
+            ]
             with m.State("IDLE"):
                 m.d.comb += self.bus_grant.eq(self.bus_request)
                 m.d.sync += [stopping.eq(0), left.eq(self.shots), endless.eq(self.shots == 0)]

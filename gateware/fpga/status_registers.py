@@ -7,20 +7,22 @@ counters ──┴─► multiplexer ─► register of 32 bits ─► low or hi
 """
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from macropix.gateware.config import Config
 from macropix.gateware.fpga.identity import identity
 from macropix.gateware.registers import STATUS, STATUS_BASE, STATUS_WORDS
 
-__all__ = ["StatusRegisters", "live_layout"]
+__all__ = ["LiveValues", "StatusRegisters"]
 
 
-def live_layout(config: Config) -> data.StructLayout:
+class LiveValues(wiring.Signature):
     """The STATUS registers that change, by name."""
-    constant = identity(config)
-    return data.StructLayout({name: register.shape for name, register in STATUS.items() if name not in constant})
+
+    def __init__(self, config: Config):
+        constant = identity(config)
+        super().__init__({name: Out(register.shape) for name, register in STATUS.items() if name not in constant})
 
 
 class StatusRegisters(wiring.Component):
@@ -37,7 +39,7 @@ class StatusRegisters(wiring.Component):
 
     Members
     -------
-    live : In(live_layout)
+    live : In(LiveValues)
         Values of this clock.
     address : In(6)
         Word of the block.
@@ -52,7 +54,7 @@ class StatusRegisters(wiring.Component):
     def __init__(self, config: Config):
         self._config = config
         width = (STATUS_WORDS - 1).bit_length()
-        super().__init__({"live": In(live_layout(config)), "address": In(width), "read": In(1), "first": In(1), "word": Out(16)})
+        super().__init__({"live": In(LiveValues(config)), "address": In(width), "read": In(1), "first": In(1), "word": Out(16)})
 
     def elaborate(self, platform):
         m = Module()
@@ -63,7 +65,7 @@ class StatusRegisters(wiring.Component):
         with m.Switch(self.address):
             for name, register in STATUS.items():
                 assert not register.signed
-                source = constant[name] if name in constant else self.live[name]
+                source = constant[name] if name in constant else getattr(self.live, name)
                 for word in range(register.words):
                     with m.Case(register.address - STATUS_BASE + word):
                         m.d.comb += [begins.eq(word == 0), upper.eq(word % 2)]

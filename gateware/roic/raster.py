@@ -74,6 +74,8 @@ class Raster(wiring.Component):
         The read is SINGLE.
     issue : Out(Issue)
         Registered.
+    running : Out(1)
+        A frame is under way, up to its last issue.
     """
 
     def __init__(self, config: Config):
@@ -87,6 +89,7 @@ class Raster(wiring.Component):
                 "warm": Out(1),
                 "single": Out(1),
                 "issue": Out(Issue),
+                "running": Out(1),
             }
         )
 
@@ -94,7 +97,7 @@ class Raster(wiring.Component):
         m = Module()
         config = self.config
         rows, cols, macro = config.image_rows, config.image_cols, config.macro
-        running, waiting = Signal(), Signal()
+        running, waiting = self.running, Signal()
         tiles = Signal()
         row, row_phase, column, column_phase = Signal(range(rows)), Signal(range(macro)), Signal(range(cols)), Signal(range(macro))
         go = Signal()

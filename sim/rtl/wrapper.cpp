@@ -7,6 +7,10 @@
 //
 // Compiled with MPX_UART the bytes go through the pins bit by bit, BAUD_NUM / BAUD_DEN clocks a bit. Compiled with MPX_SEPARATE the
 // die, the forwarded bit clock and the FPGA run on clocks of their own periods, and the lane is looped here.
+//
+// Otherwise each turn of a clock, up or down, is a clock, and each room of rooms.py has its own, which rests while the room sleeps.
+// Compiled with MPX_DIRECT Verilator's scheduler is left out: which clocks turn is known here, and only what depends on them is evaluated.
+// Compiled with MPX_SLEEPLESS all clocks turn always, which must come to the same.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,12 +18,30 @@
 #include "Vtop.h"
 #include "verilated.h"
 
+#ifndef MPX_SEPARATE
+#include "rooms.h"  // MPX_ROOMS(ROOM): ROOM(name) for each, in the order of the bits of awake
+#endif
+#ifdef MPX_DIRECT
+#include "Vtop___024root.h"
+void Vtop___024root___eval_nba(Vtop___024root *);
+void Vtop___024root___eval_triggers_vec__act(Vtop___024root *);
+#endif
+
 namespace {
+
+#ifndef MPX_SEPARATE
+#define MPX_ONE(name) +1
+constexpr int ROOMS = MPX_ROOMS(MPX_ONE);
+#endif
 
 struct Device {
     VerilatedContext context;
     Vtop top{&context};
     uint64_t clocks = 0;
+#ifdef MPX_DIRECT
+    uint64_t triggers[1 << ROOMS];  // of Verilator, for each set of rooms that are awake
+    bool inputs = true;             // have changed
+#endif
 #ifdef MPX_SEPARATE
     uint64_t now = 0, next_sync = 1000, next_die = 700, next_rx = 950;
 #endif
@@ -45,7 +67,7 @@ struct Device {
 #else
         top.rx___05Fvalid = 0;
         top.rx___05Fpayload = 0;
-        top.tx___05Fready = 0;
+        top.tx___05Fready = 1;
 #endif
 #ifdef MPX_SEPARATE
         for (int i = 0; i < 8; i++) tick();
@@ -54,11 +76,45 @@ struct Device {
         top.rx_rst = 0;
 #endif
         top.eval();
+#ifdef MPX_DIRECT
+        learn();
+#endif
     }
     ~Device() { top.final(); }
 
-    // One clock of the FPGA.
-    void tick() {
+#ifdef MPX_DIRECT
+    // Which bit of Verilator's triggers stands for which clock.
+    void learn() {
+#define MPX_CLOCK(name) , &top.clk_##name
+        CData *const clock[] = {&top.clk MPX_ROOMS(MPX_CLOCK)};
+        uint64_t bit[ROOMS + 1];
+        for (int i = 0; i <= ROOMS; i++) {
+            *clock[i] ^= 1;
+            Vtop___024root___eval_triggers_vec__act(top.rootp);
+            bit[i] = top.rootp->__VactTriggered[0];
+        }
+        top.rootp->__VactTriggered[0] = 0;
+        for (int awake = 0; awake < 1 << ROOMS; awake++) {
+            triggers[awake] = bit[0];
+            for (int i = 0; i < ROOMS; i++)
+                if (awake >> i & 1) triggers[awake] |= bit[i + 1];
+        }
+    }
+#endif
+
+#ifndef MPX_UART
+    // A byte for the device, or none.
+    void offer(bool valid, uint8_t byte) {
+#ifdef MPX_DIRECT
+        inputs |= valid || top.rx___05Fvalid;
+#endif
+        top.rx___05Fvalid = valid;
+        if (valid) top.rx___05Fpayload = byte;
+    }
+#endif
+
+    // One clock of the FPGA. Whoever offers a byte wakes the first room, which takes it.
+    void tick(bool wake = false) {
 #ifdef MPX_SEPARATE
         bool done = false;
         while (!done) {
@@ -80,10 +136,26 @@ struct Device {
             }
             top.eval();
         }
+#elif defined(MPX_DIRECT)
+        if (inputs) {
+            top.eval();
+            inputs = false;
+        }
+        Vtop___024root *const root = top.rootp;
+        root->__VnbaTriggered[0] = triggers[top.awake | wake];
+        Vtop___024root___eval_nba(root);
+        root->__VnbaTriggered[0] = 0;
 #else
-        top.clk = 1;
+#define MPX_TURN(name) top.clk_##name ^= awake & 1, awake >>= 1;
+#ifdef MPX_SLEEPLESS
+        unsigned awake = ~0u;
+        (void)wake;
+#else
+        unsigned awake = top.awake | wake;
+#endif
+        top.clk ^= 1;
+        MPX_ROOMS(MPX_TURN)
         top.eval();
-        top.clk = 0;  // settles with the next clock's inputs
 #endif
         clocks++;
     }
@@ -122,11 +194,13 @@ void mpx_run(void *handle, uint64_t limit, uint64_t gap, uint64_t quiet, const u
                 device.send_bit = -1;
             } else {
                 top.uart_rx = (device.send_shift >> device.send_bit) & 1;
+#ifdef MPX_DIRECT
+                device.inputs = true;
+#endif
                 device.send_bit++;
                 device.send_at += BAUD_NUM;
             }
         }
-        top.eval();
         const bool line = top.uart_tx;
         if (device.take_bit < 0) {
             if (!line) {
@@ -150,16 +224,16 @@ void mpx_run(void *handle, uint64_t limit, uint64_t gap, uint64_t quiet, const u
         device.tick();
 #else
         const bool offer = fed < length;
-        top.rx___05Fvalid = offer;
-        if (offer) top.rx___05Fpayload = in[fed];
-        top.tx___05Fready = 1;
+        device.offer(offer, offer ? in[fed] : 0);
+#ifdef MPX_SEPARATE
         top.eval();
+#endif
         const bool take = offer && top.rx___05Fready;
         if (top.tx___05Fvalid) {
             out[got++] = top.tx___05Fpayload;
             silent = 0;
         }
-        device.tick();
+        device.tick(offer);
         if (take) {
             fed++;
             silent = 0;
@@ -170,8 +244,7 @@ void mpx_run(void *handle, uint64_t limit, uint64_t gap, uint64_t quiet, const u
         if (silent > quiet) break;
     }
 #ifndef MPX_UART
-    top.rx___05Fvalid = 0;
-    top.tx___05Fready = 0;
+    device.offer(false, 0);
 #endif
     *taken = fed;
     *made = got;

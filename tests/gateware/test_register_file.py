@@ -86,7 +86,7 @@ def test_status_block_is_the_register_map(simulate):
     async def bench(ctx):
         for name, value in values.items():
             if name not in constant:
-                ctx.set(dut.live[name], value)
+                ctx.set(getattr(dut.live, name), value)
         assert await access(ctx, dut, 0, count=STATUS_WORDS) == wanted
         for start in range(STATUS_WORDS):
             assert await access(ctx, dut, start, count=1) == [wanted[start]], start
@@ -103,7 +103,7 @@ def test_counts_do_not_tear(simulate, name):
     before, after = (1 << register.width) - 1, 1 << (register.width - 1)
 
     async def bench(ctx):
-        ctx.set(dut.live[name], before)
+        ctx.set(getattr(dut.live, name), before)
         ctx.set(dut.base, register.address)
         ctx.set(dut.load, 1)
         await ctx.tick()
@@ -113,7 +113,7 @@ def test_counts_do_not_tear(simulate, name):
             ctx.set(dut.read, 1)
             await ctx.tick()
             ctx.set(dut.read, 0)
-            ctx.set(dut.live[name], after)
+            ctx.set(getattr(dut.live, name), after)
             await ctx.tick().until(dut.done)
             words.append(ctx.get(dut.read_data))
         assert register.from_words(words) == before

@@ -27,7 +27,7 @@ def compiled(tmp_path, monkeypatch):
     monkeypatch.setattr(under_test, "_key", lambda *_: "key")
     monkeypatch.setattr(under_test, "_include", lambda _: tmp_path)
     monkeypatch.setattr(under_test, "_run", run)
-    monkeypatch.setattr("macropix.gateware.verilog.to_verilog", lambda *_, **__: "")
+    monkeypatch.setattr(under_test, "_verilog", lambda *_: "")
     return made
 
 

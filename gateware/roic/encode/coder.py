@@ -177,11 +177,16 @@ class Coder(wiring.Component):
         """Stages 4 and 5: [sign] ones [0] low bits."""
         sign = Signal()
         m.d.comb += sign.eq(marks[0].rice & ~marks[0].gap & self._signed)
-        unary = Cat(one < ones for one in range(Rice.LIMIT))
+        unary = _ones(ones, Rice.LIMIT)
         head = self._move(Mux(sign, Cat(negative, unary), unary), name="head_4")
         shift = self._move((ones + stop + sign)[:4], name="shift_4")
-        low = self._move(v & Cat(bit < length for bit in range(len(v))), name="low_4")
+        low = self._move(v & _ones(length, len(v)), name="low_4")
         total = self._move((ones + stop + sign + length)[:5], name="length_4")
         mark, rest = marks[1], DELTA.raw_bits
         bits = head | (low[:rest] << shift)[: len(self.o.bits)] | Cat(Const(0, rest), low[rest:])
         self._moves += [self.o.bits.eq(bits), self.o.length.eq(total), self.o.end.eq(mark.end), self.valid.eq(mark.valid)]
+
+
+def _ones(count, width: int) -> Value:
+    """`count` ones in `width` bits, from bit 0 on; all of them if there are more."""
+    return ~(Const((1 << width) - 1, width) << count)[:width]

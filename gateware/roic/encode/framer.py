@@ -47,6 +47,8 @@ class Framer(wiring.Component):
         The header's bytes, CRC-16 excepted.
     byte : In(8), byte_valid : In(1), byte_ready : Out(1), done : In(1)
         The payload's bytes; ``done`` when there are no more.
+    idle : Out(1)
+        No packet is under way.
     o : Out(PacketBytes)
     """
 
@@ -59,6 +61,7 @@ class Framer(wiring.Component):
     byte_valid: In(1)
     byte_ready: Out(1)
     done: In(1)
+    idle: Out(1)
     o: Out(PacketBytes)
 
     def elaborate(self, platform):
@@ -70,6 +73,7 @@ class Framer(wiring.Component):
         free, put, next_byte = Signal(), Signal(), Signal(8)
         m.d.comb += [
             free.eq(~self.o.valid | self.o.ready),
+            self.idle.eq((state == _State.IDLE) & ~self.o.valid),
             crc16.data.eq(self.header),
             crc16.valid.eq(self.take),
             crc32.data.eq(next_byte),

@@ -68,30 +68,30 @@ class HeaderBytes(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         facts, descriptor = self.facts, self.descriptor
-        header = Signal(Header)
-        m.d.comb += [
-            header.sync.eq(UP_SYNC),
-            header.kind.eq(Kind.DATA),
-            header.first.eq(facts.first),
-            header.last.eq(facts.last),
-            header.saturated.eq(facts.saturated),
-            header.number.eq(facts.number),
-            header.epoch.eq(descriptor.epoch),
-            header.tag.eq(descriptor.tag),
-            header.shot.eq(descriptor.shot),
-            header.count.eq(facts.count),
-            header.kernel.eq(descriptor.kernel),
-            header.tap.eq(facts.tap),
-            header.where.eq(Mux(facts.first, descriptor.time, facts.index)),
-        ]
+        fields = {
+            "sync": UP_SYNC,
+            "kind": Kind.DATA.value,
+            "first": facts.first,
+            "last": facts.last,
+            "saturated": facts.saturated.as_value(),
+            "number": facts.number,
+            "epoch": descriptor.epoch,
+            "tag": descriptor.tag,
+            "shot": descriptor.shot,
+            "count": facts.count,
+            "kernel": descriptor.kernel,
+            "tap": facts.tap,
+            "where": Mux(facts.first, descriptor.time, facts.index),
+        }
         bits = Signal(_BITS)
         begin = _place("positions")
         end = begin + len(self.chosen.as_value())
         assert end == _place("saturated")
-        loaded, shifted = header.as_value(), bits >> 8
+        shifted = bits >> 8
         m.d.comb += [self.byte.eq(bits[:8]), self.count.eq(bits[_place("count") :][:10])]
         with m.If(self.load):
-            m.d.sync += [bits[:begin].eq(loaded[:begin]), bits[end:].eq(loaded[end:_BITS])]
+            for name, value in fields.items():
+                m.d.sync += bits[_place(name) : _place(name) + Header.as_shape()[name].width].eq(value)
         with m.Elif(self.take):
             m.d.sync += [bits[:begin].eq(shifted[:begin]), bits[end:].eq(Cat(shifted[end:], 0))]
         with m.If(self.complete):

@@ -118,8 +118,7 @@ class SliceBuffer(wiring.Component):
     def _byte(self, m, flag, place):
         """Each pixel writes its byte as far as it is known, and the byte's last pixel the whole of it."""
         byte, longer = Signal(8), Signal(8)
-        for bit in range(8):
-            m.d.comb += longer[bit].eq(Mux(place == bit, flag, byte[bit] & (place > bit)))
+        m.d.comb += longer.eq(Mux(place == 0, 0, byte) | (flag << place))
         with m.If(self.valid):
             m.d.sync += byte.eq(longer)
         return longer

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
+"""Parts of the gateware that sleep while nothing in them can change: what makes the compiled gateware fast.
+
+Top ─► its parts, each on a clock of its own ─► awake ─► wrapper.cpp, which turns only the clocks of those that are awake
+"""
+
+from collections.abc import Iterator
+
+from amaranth.back import verilog
+from amaranth.hdl import Cat, ClockDomain, Const, DomainRenamer, Fragment, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from macropix.gateware.config import Config
+from macropix.gateware.top import Top
+from macropix.gateware.wire import Scene
+from macropix.sim.rtl.rewrite import both_edges, clocked, repetitions
+
+__all__ = ["ROOMS", "Sleeping", "to_verilog"]
+
+#: a room ─► the parts in it, by their path below `Top`, inner ones before those around them. What is in none never sleeps
+ROOMS = {
+    "command": [
+        "rx_fifo", "readout.decoder", "readout.executor", "readout.registers", "readout.bias", "readout.tag", "readout.reporter",
+        "readout.sequencer",
+    ],
+    "link": ["tx_fifo", "readout.uplink", "readout.fifo"],
+    "rare": ["die.chain.noise", "die.chain.pattern", "die.chain.scene.prbs", "die.chain.tap", "die.serializer.prbs"],
+    "expose": ["die.chain"],
+    "meter": ["die.encoder.meter", "die.encoder.choice"],
+    "code": ["die.encoder.sweep", "die.encoder.coder", "die.encoder.packer", "die.encoder.framer", "die.encoder.header"],
+    "encode": ["die.encoder"],
+}  # fmt: skip
+
+
+class Sleeping(wiring.Component):
+    """`Top` with its rooms on clocks of their own, for a simulation only.
+
+    A room's clock need not be turned while its bit of ``awake`` is low: then no register in it would change that anybody could ever see.
+    Whoever offers a byte on ``rx`` wakes the first room, ``command``, by himself.
+
+    Parameters
+    ----------
+    top : Top
+        Of a configuration with one clock.
+
+    Members
+    -------
+    clk : In(1), clk_ROOM : In(1) for each of `ROOMS`
+        Clocks.
+    awake : Out(len(ROOMS))
+        Bit i: room i. To be read before each turn of ``clk``.
+    All those of `Top`.
+    """
+
+    def __init__(self, top: Top):
+        self._top = top
+        clocks = {"clk": In(1), **{f"clk_{room}": In(1) for room in ROOMS}}
+        super().__init__({**dict(top.signature.members.items()), **clocks, "awake": Out(len(ROOMS))})
+
+    def elaborate(self, platform):
+        m = Module()
+        for name, clock in (("sync", self.clk), *((room, getattr(self, f"clk_{room}")) for room in ROOMS)):
+            m.domains += (domain := ClockDomain(name, reset_less=True))
+            m.d.comb += domain.clk.eq(clock)
+        fragment = Fragment.get(self._top, platform)
+        for room, paths in ROOMS.items():
+            for path in paths:
+                if (found := _find(fragment, path)) is not None:
+                    part, siblings, place = found
+                    moved = DomainRenamer(room)(part)
+                    moved.origins = part.origins
+                    siblings[place] = (moved, *siblings[place][1:])
+        m.submodules.device = fragment
+        for name, member in self._top.signature.members.items():
+            outer, inner = getattr(self, name), getattr(self._top, name)
+            if member.is_signature and member.flow is In:
+                wiring.connect(m, wiring.flipped(outer), inner)
+            elif member.is_signature:
+                wiring.connect(m, inner, wiring.flipped(outer))
+            else:
+                m.d.comb += inner.eq(outer) if member.flow is In else outer.eq(inner)
+        awake = dict(self._awake(m, fragment))
+        m.d.comb += self.awake.eq(Cat(awake[room] for room in ROOMS))
+        return m
+
+    def _awake(self, m: Module, top: Fragment) -> Iterator[tuple[str, Value]]:
+        """When each room must be awake: a sign that something comes or is under way, and as long behind it as a pipeline needs to empty."""
+
+        def part(path: str):
+            found = _find(top, path)
+            assert found is not None, path
+            return found[0].origins[0]
+
+        def hold(name: str, active, clocks: int) -> Value:
+            """`active`, and `clocks` clocks more."""
+            left = Signal(range(clocks + 1), name=f"{name}_left")
+            with m.If(active):
+                m.d.sync += left.eq(clocks)
+            with m.Elif(left != 0):
+                m.d.sync += left.eq(left - 1)
+            return active | (left != 0)
+
+        readout, encoder, chain = part("readout"), part("die.encoder"), part("die.chain")
+        executor, reporter, sequencer = part("readout.executor"), part("readout.reporter"), part("readout.sequencer")
+        fifo, uplink, framer = part("readout.fifo"), part("readout.uplink"), part("die.encoder.framer")
+        pixels, settings = encoder.pixels, chain.settings
+
+        idle = part("readout.decoder").idle & reporter.quiet & sequencer.waiting
+        yield "command", hold("command", readout.rx.valid | ~idle | executor.busy | reporter.status, 8)
+        waits = self._top.tx.valid if hasattr(self._top, "tx") else Const(0)
+        yield "link", hold("link", fifo.i.valid | fifo.i.end | fifo.o.valid | uplink.o.valid | waits | fifo.clear, 4)
+        windows = [wanted for window in (chain.scene, chain.pedestal) for wanted in (window.read, window.write)]
+        yield "expose", hold("expose", Cat(chain.start, part("die.chain.raster").running, chain.clear, *windows).any(), 255)
+        # what is switched off by its registers; they change while ``command`` is awake, well before the next exposure
+        wanted = Signal()
+        m.d.command += wanted.eq(
+            Cat(settings.noise_reset, settings.noise_signal, settings.pattern_amplitude, settings.tap).any()
+            | (settings.scene_source == Scene.PRBS)
+            | part("readout.registers").values.lane_test.any()
+        )
+        yield "rare", hold("rare", wanted, 4095)
+        meter = hold("meter", pixels.valid | framer.begin, 15)
+        yield "meter", meter
+        code = hold("code", ~framer.idle | framer.full | (pixels.valid & pixels.payload.slice_last), 15)
+        yield "code", code
+        yield "encode", meter | code | pixels.reserve | encoder.clear
+
+
+def _find(fragment: Fragment, path: str) -> tuple[Fragment, list, int] | None:
+    """The fragment at `path`, the list it is in and its place there; None if there is none."""
+    siblings, place = [], 0
+    for name in path.split("."):
+        siblings = fragment.subfragments
+        places = [i for i, (_, one, _) in enumerate(siblings) if one == name]
+        if not places:
+            return None
+        (place,) = places
+        fragment = siblings[place][0]
+    return fragment, siblings, place
+
+
+def to_verilog(config: Config, *, plain: bool = False) -> str:
+    """`Sleeping` as Verilog, module ``top``, each turn of a clock a clock; `plain`: as Yosys writes it.
+
+    Raises ValueError if the clocks are separate.
+    """
+    if config.separate_clocks:
+        raise ValueError("where the clocks are separate no part may sleep")
+    text = verilog.convert(Sleeping(Top(config)), name="top", emit_src=False, strip_internal_attrs=True)
+    return both_edges(text) if plain else clocked(both_edges(repetitions(text)))
