@@ -21,15 +21,15 @@ def serve_device(
     token: Annotated[
         str | None,
         typer.Option(
-            "--token", metavar="SECRET", help="What clients must know. Better in the environment, MACROPIX_TOKEN: this shows in ps."
+            "--token", metavar="SECRET", help="What clients must know. Better MACROPIX_TOKEN in the environment, which ps does not show."
         ),
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Events on standard output, one JSON object a line.")] = False,
 ) -> int:
     """Serve a device to one controller at a time, until Ctrl-C. The URL to open it by is the first line of standard output.
 
-    Addresses of this machine alone need no token; any other needs one. Token and pictures go over the network in clear: between machines that
-    do not trust their network, listen here and come through ssh -L.
+    Addresses of this machine alone need no token; any other needs one. Token and pictures go over the network in clear: where it is not to
+    be trusted, listen on 127.0.0.1 and come through ssh -L.
     """
     import os
 

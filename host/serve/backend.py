@@ -89,7 +89,7 @@ class Backend:
         return 0.0 if self._written is None else max(0.0, self._written + GRACE - time.monotonic())
 
     def discard(self) -> None:
-        """What a live device says while nobody listens: a later controller must not find it in the pipe. Raises DeviceError if it is gone."""
+        """What a live device says while nobody listens is none of the next controller's. Raises DeviceError if it is gone."""
         if self.live:
             for _ in range(64):
                 if not self.take():

@@ -82,7 +82,7 @@ class Peer:
         return come or None
 
     def line(self) -> tuple[bytes | None, bool]:
-        """The guest's first line, once it is whole, its end cut off and what stands behind it left in `inbox`; and whether it may yet come."""
+        """The guest's first line, without its end, once it is whole, what stands behind it left in `inbox`; and whether it may yet come."""
         come = self.receive()
         if come is None:
             return None, False
@@ -130,8 +130,10 @@ class Peer:
         self._leaving = self.send(line)
 
     def gone(self) -> bool:
-        """Whether it has taken all there was and closed, or has had its time. What still comes is thrown away: a socket closed with bytes unread
-        is reset, and the other side would not see the last line."""
+        """Whether it has taken all there was and closed, or has had its time.
+
+        What still comes is thrown away: a socket closed with bytes unread is reset, and the other side would not see the last line.
+        """
         if self._leaving and time.monotonic() < self.began + FAREWELL and self.flush():
             if self._outbox:
                 return False

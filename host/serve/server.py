@@ -5,24 +5,21 @@ connections ──► guests ── a hello that is right ──► controller �
                   └────── refused, busy, failed: one line, and closed
 """
 
-import ipaddress
 import math
 import select
-import socket
 import time
 from collections.abc import Callable
 
-from macropix.host.errors import DeviceError, MacropixError, UserError
+from macropix.host.errors import DeviceError, MacropixError
 from macropix.host.serve.backend import Backend
+from macropix.host.serve.door import Door
 from macropix.host.serve.peer import FAREWELL, HANGING, Peer
 from macropix.host.serve.wake import Wake
 from macropix.host.transport.base import Transport
-from macropix.host.transport.hello import TOKEN_VARIABLE, VERSION, Answer, Hello, check_token, end_line
+from macropix.host.transport.hello import Answer, end_line
 
-__all__ = ["Server", "is_loopback"]
+__all__ = ["Server"]
 
-#: connections that may be about to say who they are; of more, the oldest is closed
-GUESTS = 16
 #: seconds a guest may take for its line
 PATIENCE = 5.0
 #: seconds a controller may take nothing though something waits for it: then it is taken for dead
@@ -31,15 +28,6 @@ STALL = 120.0
 LEAVING = 64
 
 Event = Callable[..., None]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether every address of `host` is of this machine alone. Raises UserError if it has none."""
-    try:
-        found = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as error:
-        raise UserError(f"there is no address {host!r} to listen on", found=str(error)) from None
-    return all(ipaddress.ip_address(str(one[4][0]).partition("%")[0]).is_loopback for one in found)
 
 
 class Server:
@@ -80,25 +68,16 @@ class Server:
         patience: float = PATIENCE,
         stall: float = STALL,
     ):
-        if token:
-            check_token(token)
-        elif not is_loopback(host):
-            raise UserError(
-                f"{host or 'every address'} can be reached from other machines: without a token anybody could control the device",
-                hint=f"put a secret into {TOKEN_VARIABLE}, here and at the client; or listen on 127.0.0.1 and come through ssh -L",
-            )
-        self._token, self._device, self._event = token, device, event or (lambda _name, **_facts: None)
-        self._patience, self._stall = patience, stall
+        self._event, self._stall = event or (lambda _name, **_facts: None), stall
         self._wake = Wake()
-        self._guests: list[Peer] = []
         self._leaving: list[Peer] = []
         self._controller: Peer | None = None
         self._backend = Backend(opener)
-        self._listener = _listen(host, port)
+        self._door = Door(host, port, token=token, patience=patience)
         try:
             opened = self._backend.open()
         except BaseException:
-            self._listener.close()
+            self._door.close()
             self._wake.close()
             raise
         self._device = device or opened.name
@@ -106,8 +85,7 @@ class Server:
     @property
     def address(self) -> tuple[str, int]:
         """Where it listens."""
-        name = self._listener.getsockname()
-        return name[0], name[1]
+        return self._door.address
 
     @property
     def url(self) -> str:
@@ -128,9 +106,9 @@ class Server:
                 self._part("the server was stopped")
                 self._farewell()
             finally:
-                for peer in (*self._guests, *self._leaving, *([self._controller] if self._controller else [])):
+                for peer in (*self._leaving, *([self._controller] if self._controller else [])):
                     peer.close()
-                self._listener.close()
+                self._door.close()
                 self._wake.close()
                 self._backend.close()
         return self._wake.number
@@ -141,20 +119,20 @@ class Server:
         """Moves what can be moved, then waits until more can."""
         moved = self._upwards()
         ready = self._poll(0.0 if moved else self._time_left())
-        if ready.get(self._listener.fileno()):
-            self._accept()
+        if ready.get(self._door.fileno()):
+            self._door.accept()
         if (controller := self._controller) is not None:
             self._serve(controller, ready.get(controller.fileno(), 0))
-        for guest in list(self._guests):
-            self._welcome(guest, bool(ready.get(guest.fileno())))
+        for guest, refusal in self._door.hear(ready):
+            self._answer(guest, refusal) if refusal is not None else self._welcome(guest)
         self._leaving = [peer for peer in self._leaving if not peer.gone()]
 
     def _poll(self, timeout: float | None) -> dict[int, int]:
         """What is ready, by descriptor."""
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
-        poll.register(self._listener, select.POLLIN)
-        for guest in self._guests:
+        poll.register(self._door, select.POLLIN)
+        for guest in self._door.guests:
             poll.register(guest, select.POLLIN)
         for peer in self._leaving:
             poll.register(peer, select.POLLOUT if peer.waiting else select.POLLIN)
@@ -183,7 +161,7 @@ class Server:
         now, left = time.monotonic(), [None if self._controller is None or self._controller.full else self._backend.wait]
         if self._controller is None and self._backend.live and self._backend.fileno() is None:
             left.append(0.2)
-        left += [guest.began + self._patience - now for guest in self._guests]
+        left += self._door.due
         left += [peer.began + FAREWELL - now for peer in self._leaving]
         if self._controller is not None and self._controller.waiting:
             left.append(self._stall - self._controller.stalled)
@@ -223,43 +201,14 @@ class Server:
 
     # ---- who ----------------------------------------------------------------------------------------------------
 
-    def _accept(self) -> None:
-        try:
-            connection, address = self._listener.accept()
-        except OSError:  # gone again, or no descriptor left for it
-            time.sleep(0.01)
-            return
-        self._guests.append(Peer(connection, address))
-        if len(self._guests) > GUESTS:
-            self._guests.pop(0).close()
-
-    def _welcome(self, guest: Peer, ready: bool) -> None:
-        """Hears a guest's line, and judges it."""
-        line, hopeful = guest.line() if ready else (None, True)
-        if line is not None:
-            self._guests.remove(guest)
-            self._judge(guest, Hello.parse(line))
-        elif not hopeful:
-            self._guests.remove(guest)
-            guest.close()
-        elif time.monotonic() > guest.began + self._patience:
-            self._guests.remove(guest)
-            self._answer(guest, Answer("refused", f"no hello within {self._patience:g} s"))
-
-    def _judge(self, guest: Peer, hello: Hello | None) -> None:
-        if hello is None:
-            self._answer(guest, Answer("refused", f"that is no hello: a line 'macropix {VERSION}' is expected"))
-        elif hello.version != VERSION:
-            self._answer(guest, Answer("refused", f"this server speaks version {VERSION}, not {hello.version}"))
-        elif self._token and not hello.knows(self._token):
-            self._answer(guest, Answer("refused", "wrong token" if hello.token else "a token is needed"))
+    def _welcome(self, guest: Peer) -> None:
+        """A guest that may control the device, if nobody does."""
+        if self._controller is not None and self._controller.vanished():
+            self._let_go("it closed the connection")
+        if self._controller is not None:
+            self._answer(guest, Answer("busy", f"controlled by {self._controller.name} since {self._controller.since}"))
         else:
-            if self._controller is not None and self._controller.vanished():
-                self._let_go("it closed the connection")
-            if self._controller is not None:
-                self._answer(guest, Answer("busy", f"controlled by {self._controller.name} since {self._controller.since}"))
-            else:
-                self._hand_over(guest)
+            self._hand_over(guest)
 
     def _hand_over(self, guest: Peer) -> None:
         """Makes a guest the controller."""
@@ -319,24 +268,3 @@ class Server:
         while (leaving := [peer for peer in self._leaving if not peer.gone()]) and time.monotonic() < until:
             self._leaving = leaving
             time.sleep(0.01)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, kind, protocol)
-    except (OSError, OverflowError, UnicodeError) as error:
-        raise UserError(f"can't listen on {host}:{port}", found=str(error)) from None
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(GUESTS)
-        listener.setblocking(False)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise UserError(
-            f"can't listen on {host}:{port}",
-            found=getattr(error, "strerror", None) or str(error),
-            hint="--listen HOST:0 takes any free port",
-        ) from None
-    return listener

@@ -45,8 +45,9 @@ class Wake:
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
-        """While the block runs, signals that end a program end the loop instead. One that is ignored (a shell does so to what it starts in the
-        background) stays so. Of no effect outside the main thread.
+        """While the block runs, signals that end a program end the loop instead.
+
+        One that is ignored (a shell does so to what it starts in the background) stays so. Of no effect outside the main thread.
         """
         before = {}
         if threading.current_thread() is threading.main_thread():

@@ -59,6 +59,11 @@ def check_token(token: str) -> str:
     return token
 
 
+def _fields(text: str) -> dict[str, str]:
+    """Words ``name=value`` by name."""
+    return {name: value for name, _, value in (word.partition("=") for word in text.split())}
+
+
 @dataclasses.dataclass(frozen=True)
 class Hello:
     """What a client says first."""
@@ -77,7 +82,7 @@ class Hello:
         match = re.fullmatch(rb"macropix (\d{1,4})((?: [!-~]+)*)\r?", line)
         if match is None:
             return None
-        fields = dict(word.partition("=")[::2] for word in match[2].decode("ascii").split())
+        fields = _fields(match[2].decode("ascii"))
         return cls(int(match[1]), fields.get("token", ""))
 
     def knows(self, token: str) -> bool:
@@ -122,7 +127,7 @@ class Answer:
         verdict, rest = match[1].decode(), match[2] or b""
         if verdict != "ok":
             return cls(verdict, printable(rest))
-        fields = dict(word.partition("=")[::2] for word in rest.decode("ascii", "replace").split())
+        fields = _fields(rest.decode("ascii", "replace"))
         number = fields.get("in_flight", "1")
         in_flight = int(number) if re.fullmatch(r"[0-9]{1,3}", number) else 1
         return cls("ok", "", min(max(in_flight, 1), 64), printable(unquote(fields.get("device", ""))))

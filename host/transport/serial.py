@@ -4,6 +4,7 @@
 host ── write ──► tty, raw, 8N1, nobody else's ── read ──► host
 """
 
+import contextlib
 import errno
 import os
 import select
@@ -68,7 +69,10 @@ class SerialTransport(Transport):
         self._poll.register(self._port.fileno(), select.POLLIN)
 
     def write(self, data: bytes) -> None:
-        """Sends all of `data`; what comes meanwhile is kept for `read`. Raises DeviceError if none of it goes for 10 s, or it is gone."""
+        """Sends all of `data`; what comes meanwhile is kept for `read`.
+
+        Raises DeviceError if none of it goes for 10 s, or it is gone.
+        """
         descriptor = self._need_open()
         view = memoryview(data)
         deadline = time.monotonic() + STALL
@@ -132,10 +136,8 @@ class SerialTransport(Transport):
     def close(self) -> None:
         """Gives the port back."""
         self._descriptor = None
-        try:
+        with contextlib.suppress(OSError):  # unplugged
             self._port.close()
-        except OSError:  # unplugged
-            pass
 
 
 def _open(device: str, baud: int, name: str) -> Any:

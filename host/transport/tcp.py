@@ -120,7 +120,10 @@ class TcpTransport(Transport):
         return DeviceError(f"{self.name}: {answer.verdict}: {answer.words}", hint=hint)
 
     def write(self, data: bytes) -> None:
-        """Sends all of `data`; what comes meanwhile is kept for `read`. Raises DeviceError if the server takes nothing for 10 s, or is gone."""
+        """Sends all of `data`; what comes meanwhile is kept for `read`.
+
+        Raises DeviceError if the server takes nothing for 10 s, or is gone.
+        """
         self._need_open()
         view = memoryview(data)
         deadline = time.monotonic() + STALL
@@ -142,7 +145,10 @@ class TcpTransport(Transport):
                 raise DeviceError(f"{self.name} takes no commands: waited {STALL:g} s to send {len(view)} bytes")
 
     def read(self, timeout: float) -> bytes:
-        """What has come, as soon as something has; ``b""`` after `timeout` seconds. Raises DeviceError, naming server and reason, at its end."""
+        """What has come, as soon as something has; ``b""`` after `timeout` seconds.
+
+        Raises DeviceError, naming server and reason, at its end.
+        """
         if self._come:
             come = b"".join(self._come)
             self._come.clear()

@@ -52,7 +52,8 @@ _FALSE = ("0", "off", "no", "false", "one")
 class ParsedUrl:
     """The parts of a URL.
 
-    ``text`` is the URL as given, but for a token, which must not come to stand in files, reports and messages. ``host`` keeps what pyftdi's form puts there (``ftdi:232h``); ``port`` is None unless a number
+    ``text`` is the URL as given, but for a token, which must not come to stand in files, reports and messages.
+    ``host`` keeps what pyftdi's form puts there (``ftdi:232h``); ``port`` is None unless a number
     stands behind the last colon. ``path`` begins with a slash if there is a host.
     """
 
