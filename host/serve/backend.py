@@ -11,8 +11,9 @@ from macropix.host.transport.base import Transport
 
 __all__ = ["Backend"]
 
-#: seconds of silence behind a write before a simulated device may rest, and so give up half a command: the other half may be on its way
-GRACE = 0.02
+#: seconds of silence behind a write before a simulated device may rest, and so give up half a command: the other half may be on its way,
+#: 40 ms late where a client lets Nagle wait for an acknowledgement
+GRACE = 0.06
 #: seconds one read may take
 SLICE = 0.05
 #: seconds one read may take of a device without a descriptor to wait for
@@ -32,7 +33,7 @@ class Backend:
         self._opener = opener
         self._transport: Transport | None = None
         self._resting = False
-        #: when something was written, if nothing has come since
+        #: when something was written last, if that may matter yet
         self._written: float | None = None
 
     def open(self) -> Transport:
@@ -70,10 +71,7 @@ class Backend:
             return b""
         began = time.monotonic()
         if self._written is not None and began < self._written + GRACE:
-            data = transport.read(0.0)
-            if data:
-                self._written = None
-            return data
+            return transport.read(0.0)
         data = transport.read(SLICE)
         self._resting = not data and time.monotonic() - began < SLICE
         self._written = None

@@ -130,7 +130,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(GUESTS)
+        listener.listen(128)
         listener.setblocking(False)
     except (OSError, OverflowError) as error:
         listener.close()

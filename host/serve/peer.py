@@ -16,7 +16,9 @@ from macropix.host.transport.tcp import keep_alive
 __all__ = ["FAREWELL", "HANGING", "OUTBOX", "Peer"]
 
 #: bytes waiting for a peer, from which on the device is not asked for more
-OUTBOX = 1 << 20
+OUTBOX = 1 << 18
+#: bytes that the system may hold for it besides
+SYSTEM = 1 << 18
 #: bytes taken from a peer at once
 CHUNK = 1 << 16
 #: seconds a last line may take to be read
@@ -50,6 +52,7 @@ class Peer:
         self._moved = self.began
         connection.setblocking(False)
         keep_alive(connection)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SYSTEM)
 
     def fileno(self) -> int:
         """The socket's."""
@@ -89,7 +92,7 @@ class Peer:
         self.inbox += come
         head, mark, rest = self.inbox.partition(b"\n")
         if len(head) >= LINE_BYTES:
-            return head[:LINE_BYTES], False
+            return b"", False
         if mark:
             self.inbox = rest
             return head, True

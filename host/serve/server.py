@@ -69,11 +69,11 @@ class Server:
         stall: float = STALL,
     ):
         self._event, self._stall = event or (lambda _name, **_facts: None), stall
-        self._wake = Wake()
         self._leaving: list[Peer] = []
         self._controller: Peer | None = None
         self._backend = Backend(opener)
         self._door = Door(host, port, token=token, patience=patience)
+        self._wake = Wake()
         try:
             opened = self._backend.open()
         except BaseException:

@@ -18,8 +18,8 @@ GAP = 24
 BACKLOG = 1 << 16
 #: clocks of one batch at the most, so that a deadline is looked at
 BATCH = 1 << 20
-#: clocks that a read without patience may let pass in silence: half of those behind which a command is given up
-GLANCE = 1 << 15
+#: clocks that a read without patience may let pass in silence: fewer than the 65,536 behind which a command is given up
+GLANCE = 60_000
 
 
 def _quiet(config: Config) -> int:
