@@ -51,8 +51,9 @@ def serve_device(
         if token is not None:
             check_token(token)
         server = Server(lambda: open_transport(url), host, port, token=secret, device=device, event=tell)
-    tell.serving(server.url, device)
-    number = server.run()
+    with server.signals():
+        tell.serving(server.url, device)
+        number = server.run()
     tell("stopped", signal=signal.Signals(number).name if number else None)
     return 130 if number == signal.SIGINT else 0
 

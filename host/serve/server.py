@@ -5,6 +5,7 @@ connections ──► guests ── a hello that is right ──► controller �
                   └────── refused, busy, failed: one line, and closed
 """
 
+import contextlib
 import math
 import select
 import time
@@ -97,20 +98,23 @@ class Server:
         """Ends `run`; from any thread."""
         self._wake.stop()
 
+    def signals(self) -> contextlib.AbstractContextManager[None]:
+        """While the block runs, Ctrl-C and what else ends a program is a `stop`."""
+        return self._wake.signals()
+
     def run(self) -> int:
         """Serves until `stop`, or a signal, whose number it gives (0: none). Closes everything."""
-        with self._wake.signals():
-            try:
-                while not self._wake.stopped:
-                    self._turn()
-                self._part("the server was stopped")
-                self._farewell()
-            finally:
-                for peer in (*self._leaving, *([self._controller] if self._controller else [])):
-                    peer.close()
-                self._door.close()
-                self._wake.close()
-                self._backend.close()
+        try:
+            while not self._wake.stopped:
+                self._turn()
+            self._part("the server was stopped")
+            self._farewell()
+        finally:
+            for peer in (*self._leaving, *([self._controller] if self._controller else [])):
+                peer.close()
+            self._door.close()
+            self._wake.close()
+            self._backend.close()
         return self._wake.number
 
     # ---- one turn of the loop -----------------------------------------------------------------------------------

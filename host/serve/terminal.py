@@ -4,6 +4,7 @@
 program ── open, read, write ──► /dev/pts/N ◄──► master ◄──► Backend ◄──► device
 """
 
+import contextlib
 import errno
 import math
 import os
@@ -72,22 +73,25 @@ class Terminal:
         """Ends `run`; from any thread."""
         self._wake.stop()
 
+    def signals(self) -> contextlib.AbstractContextManager[None]:
+        """While the block runs, Ctrl-C and what else ends a program is a `stop`."""
+        return self._wake.signals()
+
     def run(self) -> int:
         """Serves until `stop`, or a signal, whose number it gives (0: none). Closes everything; a client finds the terminal hung up.
 
         Raises DeviceError if the device is gone: a terminal can't say so.
         """
-        with self._wake.signals():
-            try:
-                while not self._wake.stopped:
-                    self._turn()
-            except MacropixError as error:
-                self._event("device_lost", message=str(error))
-                raise
-            finally:
-                os.close(self._master)
-                self._wake.close()
-                self._backend.close()
+        try:
+            while not self._wake.stopped:
+                self._turn()
+        except MacropixError as error:
+            self._event("device_lost", message=str(error))
+            raise
+        finally:
+            os.close(self._master)
+            self._wake.close()
+            self._backend.close()
         return self._wake.number
 
     def _turn(self) -> None:

@@ -15,8 +15,10 @@ import pytest
 import macropix.host
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Op
+from macropix.host.cli.app import run
 from macropix.host.device import Device
 from macropix.host.errors import DataLostError, DeviceError, UserError
+from macropix.host.store.hdf5 import CaptureFile
 from macropix.host.transport import serial as serial_module
 from macropix.host.transport.serial import SerialTransport
 from macropix.host.transport.url import open_transport
@@ -34,6 +36,9 @@ class Uart:
         self.slave = slave
         os.set_blocking(self.master, False)
         self.lost = 0
+        #: of the running numbers of the pieces sent, those that get lost
+        self.drop: set[int] = set()
+        self._pieces = 0
         #: called between two turns
         self.between: Callable[[], None] = lambda: None
         self._ended = threading.Event()
@@ -50,6 +55,9 @@ class Uart:
             if select.select([self.master], [], [], 0.0 if self.device.running else 0.01)[0]:
                 self.device.feed(os.read(self.master, 4096))
             data = self.device.take()
+            self._pieces += bool(data)
+            if data and self._pieces in self.drop:
+                data = b""
             while data:
                 try:
                     data = data[os.write(self.master, data) :]
@@ -128,6 +136,17 @@ def test_a_slow_reader_of_a_uart_loses_and_the_ledger_says_what(uart):
         device.claim()
         list(device.capture(1))
         assert device.ledger().ok
+
+
+def test_a_loss_on_the_way_ends_the_command_with_5_and_a_file(uart, tmp_path, capsys):
+    """Three shots of a capture of forty."""
+    uart.drop = {70, 71, 80}
+    command = ["capture", "--url", uart.url, "--frames", "100", "--threshold", "8", "-o", str(tmp_path / "run.h5")]
+    assert run(command) == 5
+    assert "data was lost: 6 slices lost on the link, 3 of 100 frames not delivered" in capsys.readouterr().err
+    with CaptureFile(tmp_path / "run.h5") as file:
+        assert len(file) == 97
+        assert not file.complete
 
 
 def test_reset_in_the_middle(uart):
