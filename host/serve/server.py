@@ -8,6 +8,7 @@ connections ──► guests ── a hello that is right ──► controller �
 import contextlib
 import math
 import select
+import socket
 import time
 from collections.abc import Callable
 
@@ -90,8 +91,9 @@ class Server:
 
     @property
     def url(self) -> str:
-        """By which a client on this machine opens it."""
+        """By which a client opens it: by this machine's name, where it listens on every address."""
         host, port = self.address
+        host = socket.gethostname() if host in ("0.0.0.0", "::") else host
         return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
 
     def stop(self) -> None:
