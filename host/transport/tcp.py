@@ -4,6 +4,7 @@
 host ── write ──► socket ──► server ──► device ──► server ──► socket ── read ──► host
 """
 
+import contextlib
 import os
 import select
 import socket
@@ -167,11 +168,18 @@ class TcpTransport(Transport):
             raise self._gone(error) from None
         if not come:
             raise self._gone(None)
-        self._tail = come[-LINE_BYTES:] if len(come) >= LINE_BYTES else (self._tail + come)[-LINE_BYTES:]
+        self._keep_tail(come)
         return come
 
+    def _keep_tail(self, come: bytes) -> None:
+        self._tail = come[-LINE_BYTES:] if len(come) >= LINE_BYTES else (self._tail + come)[-LINE_BYTES:]
+
     def _gone(self, error: OSError | None) -> DeviceError:
-        """The end, by the server's last line if it has sent one."""
+        """The end, by the server's last line if it has sent one: behind an error of `write` it may still wait to be read."""
+        with contextlib.suppress(OSError):
+            while error is not None and sum(map(len, self._come)) < INBOX and (come := self._socket.recv(CHUNK)):
+                self._keep_tail(come)
+                self._come.append(come)
         words = last_words(self._tail)
         why = words or (error.strerror if error is not None and error.strerror else "it closed the connection without a word")
         self._end = DeviceError(f"{self.name} has ended the connection: {why}", hint="open it again, if it is still served")

@@ -4,6 +4,7 @@
 import os
 import socket
 import struct
+import termios
 import time
 
 import numpy as np
@@ -107,6 +108,28 @@ def test_one_controller_at_a_time(serve):
     first.close()
     with macropix.host.open(serving.url) as second:  # at once: nobody waits for the server to have noticed
         assert second.status().epoch == second.epoch
+
+
+def test_a_controller_that_has_closed_does_not_keep_the_next_one_out():
+    """Though much that it has written still waits to be heard. The loop is turned by hand."""
+    server = Server(model)
+    first, second = (socket.create_connection(server.address, timeout=10) for _ in range(2))
+    try:
+        first.sendall(b"macropix 1\n")
+        while server._controller is None:
+            server._turn()
+        first.recv(100)
+        first.sendall(bytes(100_000))
+        first.close()
+        second.sendall(b"macropix 1\n")
+        time.sleep(0.1)
+        server._turn()
+        assert second.recv(100).startswith(b"macropix 1 ok ")
+    finally:
+        first.close()
+        second.close()
+        server.stop()
+        server.run()
 
 
 @pytest.mark.parametrize("way", ["reset", "closed unread", "half open"])
@@ -266,6 +289,7 @@ def test_garbage_from_the_controller_harms_nobody(serve):
     serving = serve(model)
     with bare(serving, b"macropix 1\n" + np.random.default_rng(5).bytes(300_000)) as noise:
         noise.recv(100)
+    eventually(lambda: serving.told("disconnected"))  # all of it is heard before its end is
     with macropix.host.open(serving.url) as device:
         assert device.snap().pixels == 64
 
@@ -413,6 +437,18 @@ def test_half_a_command_is_given_up():
 def test_a_terminal_is_the_users_own(serve):
     serving = serve(model, pty=True)
     assert os.stat(serving.server.path).st_mode & 0o777 == 0o600
+
+
+def test_a_terminal_is_raw_for_whoever_opens_it(serve):
+    """For programs that set nothing: no echo, no lines, no Ctrl-C."""
+    serving = serve(model, pty=True)
+    for _ in range(2):
+        descriptor = os.open(serving.server.path, os.O_RDWR | os.O_NOCTTY)
+        flags = termios.tcgetattr(descriptor)
+        os.close(descriptor)
+        assert not flags[3] & (termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN)
+        assert not flags[0] & (termios.IXON | termios.ICRNL)
+        assert not flags[1] & termios.OPOST
 
 
 def test_a_terminal_that_is_closed_and_opened(serve):

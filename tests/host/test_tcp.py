@@ -144,6 +144,24 @@ def test_the_end_is_told_with_its_reason(last, message):
                 again()
 
 
+def test_a_write_behind_the_end_tells_its_reason_too():
+    gone = threading.Event()
+
+    def talk(connection: socket.socket) -> None:
+        line_of(connection)
+        connection.sendall(b"macropix 1 ok\n\xa5\nmacropix 1 end unplugged\n")
+        connection.close()
+        gone.set()
+
+    with server(talk) as (host, port), TcpTransport(host, port) as transport:
+        gone.wait(10)
+        with pytest.raises(DeviceError, match="has ended the connection: unplugged"):
+            for _ in range(100):
+                transport.write(b"x" * 1000)
+                time.sleep(0.01)
+        assert transport.read(0).startswith(b"\xa5\n")  # nothing that came is lost
+
+
 def test_writes_in_parts_and_what_comes_meanwhile_is_kept():
     """Neither side reads until the pipes are full: the client must read to be heard."""
     sent, come = bytes(range(256)) * 80_000, bytearray()
