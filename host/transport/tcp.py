@@ -109,6 +109,7 @@ class TcpTransport(Transport):
         if answer.verdict != "ok":
             raise self._refused(answer, token)
         if rest:
+            self._keep_tail(rest)
             self._come.append(rest)
         return answer
 

@@ -20,6 +20,7 @@ from macropix.host.serve.backend import Backend
 from macropix.host.serve.door import is_loopback
 from macropix.host.serve.server import Server
 from macropix.host.transport.tcp import TcpTransport
+from macropix.sim.golden.device import GoldenDevice
 from macropix.sim.golden.packets import command
 from macropix.sim.golden.transport import ModelTransport
 
@@ -385,6 +386,57 @@ def test_what_a_live_device_says_while_nobody_listens_is_thrown_away(serve):
     eventually(lambda: serving.told("disconnected"))
     shots = opened[0].device._counts["shots_done"]
     eventually(lambda: opened[0].device._counts["shots_done"] > shots + 10)
+
+
+class Troubled(ModelTransport):
+    """`trouble` is called once, between two shots, when it is set."""
+
+    trouble = None
+
+    def read(self, timeout: float) -> bytes:
+        trouble, self.trouble = self.trouble, None
+        if trouble is not None:
+            trouble(self)
+        return super().read(timeout)
+
+
+def reset(transport: Troubled) -> None:
+    transport._device = GoldenDevice(CONFIG)
+    transport._device.idle(1 << 18)
+
+
+def claimed(transport: Troubled) -> None:
+    transport.device.feed(command(Op.CLAIM, 1, 0x7777))
+
+
+@pytest.mark.parametrize("pty", [False, True], ids=["tcp", "pty"])
+@pytest.mark.parametrize(
+    ("trouble", "message"),
+    [
+        (reset, r"was reset: it has forgotten its claim and its settings \(open it again\)"),
+        (claimed, r"another host has claimed .*; expected epoch \d+, found 30583"),
+    ],
+)
+def test_the_device_behind_it_changes_hands_in_mid_run(serve, pty, trouble, message, tmp_path):
+    """The capture ends in words that name the device, its file holds what came, and a new one works at once."""
+    backend = Troubled(CONFIG)
+    serving = serve(lambda: backend, pty=pty)
+    with macropix.host.open(serving.url, seed=1) as device:
+        with pytest.raises(DeviceError, match=message), macropix.host.record(device, tmp_path / "cut.h5"):
+            for number, _ in enumerate(device.capture(0)):
+                if number == 20:
+                    backend.trouble = trouble
+        with macropix.host.CaptureFile(tmp_path / "cut.h5") as file:
+            assert not file.complete
+            assert [frame.shot for frame in file] == list(range(len(file)))
+            assert len(file) > 20
+        if trouble is claimed:
+            device.claim()
+            assert len(list(device.capture(3))) == 3
+            assert device.ledger().ok
+    with macropix.host.open(serving.url) as device:
+        list(device.capture(3))
+        assert device.ledger().ok
 
 
 # ---- rest --------------------------------------------------------------------------------------------------
