@@ -35,7 +35,8 @@ def open(url: str, *, timeout: float = 10.0, seed: int | None = None) -> "Device
     Parameters
     ----------
     url : str
-        ``model://`` (golden model, in process), ``rtl://`` (the gateware, compiled), ``file://run.h5`` (a recording) …
+        ``model://`` (golden model, in process), ``rtl://`` (the gateware, compiled), ``serial:///dev/ttyUSB0`` (a UART), ``tcp://host:port``
+        (served by ``macropix serve-device``), ``file://run.h5`` (a recording) …
     timeout : float
         Seconds that any answer may take.
     seed : int or None

@@ -108,7 +108,7 @@ def run_demo(url: str, recipe: Recipe, folder: Path, *, timeout: float = 10.0, p
             build = float(device.transport.facts.get("build_seconds", 0.0))
             single, joined = _jpegls(seen)
             name = str(picture.facts["file"])
-            done = Demo(url, name, picture, seen, edges, single, joined, time.monotonic() - began - build, build, folder)
+            done = Demo(device.url, name, picture, seen, edges, single, joined, time.monotonic() - began - build, build, folder)
             _pictures(done, made)
             _report(done, device, recipe, edge_run, made)
     return done

@@ -91,13 +91,44 @@ def radiograph() -> Iterator[Row]:
 def verify() -> Iterator[Row]:
     """Random scenes through every kernel, stride, mode and threshold."""
     for url in ("rtl://", "model://"):
-        command = ["macropix", "verify", "--url", url, "--json"]
+        yield _verified(f"verify {url}", url)
+
+
+def _verified(title: str, url: str, before: str = "") -> Row:
+    """Every cell of `macropix verify` over `url`; `before` is the command that serves it."""
+    command = ["macropix", "verify", "--url", url, "--json"]
+    found, done = answer(command)
+    cells = found.get("cells", [])
+    ok = done.returncode == 0 and found.get("pixels_differing") == 0 and len(cells) > 100
+    ok = ok and all(cell["pixels_nonzero"] > 0 for cell in cells)
+    value = {key: found.get(key) for key in ("frames", "pixels_compared", "pixels_differing", "error") if key in found}
+    return made(title, value, "0 differing, every cell with non-zero pixels", ok, before + " ".join(command))
+
+
+@row
+def verify_served() -> Iterator[Row]:
+    """The same over the links to a served device, here the compiled gateware."""
+    for title, options in (("verify serial:// (pty)", ["--pty"]), ("verify tcp://", ["--listen", "127.0.0.1:0"])):
+        command = ["macropix", "serve-device", "rtl://", *options]
+        program = [str(BIN / command[0]), *command[1:]]
+        with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+            assert server.stdout is not None
+            url = server.stdout.readline().strip()
+            yield _verified(title, url, " ".join(command) + " & ")
+            server.terminate()
+
+
+@row
+def soak() -> Iterator[Row]:
+    """A million frames over a link that is slower than the exposures, with random stalls: directly, and over TCP."""
+    url = "rtl://?rows=8&cols=8&link=uart&baud=12000000"
+    for title, how in (("soak rtl://", "no"), ("soak tcp://", "tcp")):
+        command = [sys.executable, "tools/soak.py", url, "--frames", "1000000", "--serve", how]
         found, done = answer(command)
-        cells = found.get("cells", [])
-        ok = done.returncode == 0 and found.get("pixels_differing") == 0 and len(cells) > 100
-        ok = ok and all(cell["pixels_nonzero"] > 0 for cell in cells)
-        value = {key: found.get(key) for key in ("frames", "pixels_compared", "pixels_differing", "error") if key in found}
-        yield made(f"verify {url}", value, "0 differing, every cell with non-zero pixels", ok, " ".join(command))
+        keys = ("frames", "runs", "runs_with_overflow", "stalls", "dropped", "lost", "unbalanced", "frames_wrong", "rss_growth_mb", "error")
+        value = {key: found.get(key) for key in (*keys, "frames_per_s") if key in found}
+        ok = done.returncode == 0 and found.get("ok") is True and found.get("runs_with_overflow", 0) > 0 and found.get("stalls", 0) > 0
+        yield made(title, value, "10⁶ frames, every ledger balances, memory flat", ok, "python " + " ".join(command[1:]))
 
 
 @row

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from macropix.host.cli import bench, capture, decode, demo, info, kernel, verify
+from macropix.host.cli import bench, capture, decode, demo, info, kernel, serve, verify
 from macropix.host.errors import InterruptedRunError, MacropixError
 
 __all__ = ["app", "run"]
@@ -30,6 +30,7 @@ app.command(epilog=info.EXAMPLES)(info.info)
 app.command(epilog=capture.EXAMPLES)(capture.capture)
 app.command(epilog=decode.EXAMPLES)(decode.decode)
 app.command(epilog=verify.EXAMPLES)(verify.verify)
+app.command(name="serve-device", epilog=serve.EXAMPLES)(serve.serve_device)
 app.add_typer(bench.app, name="bench", epilog=bench.EXAMPLES)
 app.add_typer(kernel.app, name="kernel", epilog=kernel.EXAMPLES)
 

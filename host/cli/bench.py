@@ -35,7 +35,7 @@ def rtl(
     with macropix.host.open(url, seed=seed) as device:
         cases = [frame_rate(device, share=share, frames=frames, seed=seed) for share in (0.05, 0.25)]
         result: dict[str, Any] = {
-            "url": url,
+            "url": device.url,
             "cases": cases,
             "frames_per_s": min(case["frames_per_s"] for case in cases),
             "clocks_per_s": min((case["clocks_per_s"] for case in cases if "clocks_per_s" in case), default=None),
@@ -51,5 +51,5 @@ def rtl(
             (f"{case['share']:.0%}", case["share_sent"], case["frames_per_s"], case.get("clocks_per_s", "–"), case["wire_bytes_per_frame"])
             for case in cases
         ]
-        table(f"edge frames over {url}", rows, ("asked", "sent", "frames/s", "clocks/s", "bytes a frame"))
+        table(f"edge frames over {result['url']}", rows, ("asked", "sent", "frames/s", "clocks/s", "bytes a frame"))
     return 0

@@ -120,7 +120,7 @@ def _capture(
             run = Run(device, recipe, None if scene is None else scene.scene, show, kernel=kernel)
             taken = run.take(out, check=check, facts={"scene": scene.facts} if scene is not None else {})
             build = float(device.transport.facts.get("build_seconds", 0.0))
-    result = taken.to_dict() | {"build_seconds": build, "url": url, "file": str(out), "kernel": run.kernel.name}
+    result = taken.to_dict() | {"build_seconds": build, "url": device.url, "file": str(out), "kernel": run.kernel.name}
     error = taken.trouble
     if as_json:
         emit(result if error is None else result | {"error": error.to_dict()})

@@ -68,7 +68,7 @@ def _device(url: str, timeout: float) -> dict[str, Any]:
 
     with macropix.host.open(url, timeout=timeout) as device:
         status = device.status()
-        told = {"url": url, "status": status.to_dict() | {"features": _names(status.features), "state": _names(status.state)}}
+        told = {"url": device.url, "status": status.to_dict() | {"features": _names(status.features), "state": _names(status.state)}}
         told["facts"] = dict(device.transport.facts)
         if hasattr(device, "mirror"):
             told["registers"] = device.mirror.values()

@@ -63,10 +63,10 @@ def set_(
         found = _find(kernel, kernel_scale, device.geometry.macro)
         device.load_kernel(slot, found)
     if json_output:
-        emit({"url": url, "slot": slot, **found.to_dict()})
+        emit({"url": device.url, "slot": slot, **found.to_dict()})
     else:
         _print(found)
-        print(f"in place {slot} of {url}, read back")
+        print(f"in place {slot} of {device.url}, read back")
     return 0
 
 

@@ -36,6 +36,7 @@ def verify(
         show(f"open {url}", 0, 1)
         with macropix.host.open(url, timeout=timeout, seed=seed) as device:
             show(f"open {url}", 1, 1)
+            url = device.url
             done = run(device, frames=frames, seed=seed, progress=show)
             recorded = None
             if faults:

@@ -28,9 +28,12 @@ class Transport(abc.ABC):
         What is worth telling beside the data, by snake_case name with unit: ``build_seconds``, ``cached`` …
     in_flight : int
         Window commands that may be unanswered at once; 1 where the way down has no buffer.
+    live : bool
+        The device goes on by itself. False: simulated, or recorded; it moves only inside `write` and `read`.
     """
 
     in_flight: int = 1
+    live: bool = True
 
     def __init__(self, name: str, *, config: Config | None = None, facts: dict[str, Any] | None = None):
         self.name = name
@@ -46,8 +49,13 @@ class Transport(abc.ABC):
         """What has come, at least one byte, as soon as there is one; ``b""`` when none came within `timeout` seconds.
 
         ``b""`` earlier than that means: nothing can come any more until something is written (a simulated device at rest,
-        the end of a recording). A host then stops waiting. Raises DeviceError if the device is gone.
+        the end of a recording). A host then stops waiting. With a `timeout` of 0 nothing is waited for, and a simulated device is not let
+        rest for so long that it would give up half a command. Raises DeviceError if the device is gone.
         """
+
+    def fileno(self) -> int | None:
+        """A descriptor that turns readable when bytes have come; None if there is none."""
+        return None
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -27,6 +27,8 @@ class FileTransport(Transport):
         Most bytes a `read` gives.
     """
 
+    live = False
+
     def __init__(self, path: Path, *, name: str = "", chunk_bytes: int = 1 << 16, config: Config | None = None):
         super().__init__(name or f"file://{path}", config=config)
         self.path = path

@@ -7,7 +7,9 @@
 import dataclasses
 import difflib
 import enum
+import importlib
 import importlib.metadata
+import re
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping
@@ -17,14 +19,18 @@ from macropix.gateware.config import Config
 from macropix.host.errors import UserError
 from macropix.host.transport.base import Transport
 
-__all__ = ["GROUP", "ParsedUrl", "config_from", "open_transport", "parse", "schemes"]
+__all__ = ["GROUP", "ParsedUrl", "config_from", "open_transport", "parse", "redacted", "schemes"]
 
 #: entry points that bring a scheme: name → ``callable(parsed: ParsedUrl) -> Transport``
 GROUP = "macropix.transports"
 #: the extra of our own wheel that holds what a scheme needs
 EXTRAS = {"rtl": "sim"}
-#: schemes that need nothing from outside the host
-BUILT_IN = ("file",)
+#: schemes of the host's own
+BUILT_IN = {
+    "file": "macropix.host.transport.replay:open_file",
+    "serial": "macropix.host.transport.serial:open_serial",
+    "tcp": "macropix.host.transport.tcp:open_tcp",
+}
 
 #: short names of configuration fields in a URL
 ALIASES = {
@@ -36,6 +42,8 @@ ALIASES = {
     "response": "response_table",
     "pedestal": "pedestal_map",
 }
+#: an option that is a secret, however it is written
+_TOKEN = re.compile(r"(?i)(t|%74)(o|%6f)(k|%6b)(e|%65)(n|%6e)(=|%3d|$)")
 _TRUE = ("1", "on", "yes", "true", "separate")
 _FALSE = ("0", "off", "no", "false", "one")
 
@@ -44,7 +52,8 @@ _FALSE = ("0", "off", "no", "false", "one")
 class ParsedUrl:
     """The parts of a URL.
 
-    ``text`` is the URL as given. ``host`` keeps what pyftdi's form puts there (``ftdi:232h``); ``port`` is None unless a number
+    ``text`` is the URL as given, but for a token, which must not come to stand in files, reports and messages.
+    ``host`` keeps what pyftdi's form puts there (``ftdi:232h``); ``port`` is None unless a number
     stands behind the last colon. ``path`` begins with a slash if there is a host.
     """
 
@@ -61,15 +70,23 @@ class ParsedUrl:
         return self.host + self.path
 
 
+def redacted(url: str) -> str:
+    """`url` without its token."""
+    head, mark, options = url.partition("?")
+    kept = [option for option in options.split("&") if not _TOKEN.match(option)]
+    return head + (mark if kept else "") + "&".join(kept)
+
+
 def parse(url: str) -> ParsedUrl:
     """The parts of `url`. Raises UserError if it has no ``scheme://`` or an option twice."""
     scheme, mark, rest = url.partition("://")
+    url = redacted(url)
     if not mark or not scheme.replace("+", "").replace("-", "").isalnum():
         raise UserError(f"{url!r} is not a URL", expected="scheme://…", hint=f"one of {', '.join(f'{s}://' for s in schemes())}")
     parts = urlsplit(f"//{rest}", allow_fragments=False)
     host, colon, number = parts.netloc.rpartition(":")
     port = None
-    if colon and number.isdecimal() and ":" not in host:
+    if colon and number.isdecimal() and (":" not in host or (host.startswith("[") and host.endswith("]"))):
         port = int(number)
     else:
         host = parts.netloc
@@ -97,10 +114,9 @@ def open_transport(url: str) -> Transport:
 
 
 def _opener(parsed: ParsedUrl) -> Callable[[ParsedUrl], Transport]:
-    if parsed.scheme == "file":
-        from macropix.host.transport.replay import open_file
-
-        return open_file  # pyright: ignore[reportReturnType]
+    if parsed.scheme in BUILT_IN:
+        module, _, name = BUILT_IN[parsed.scheme].partition(":")
+        return getattr(importlib.import_module(module), name)
     points = importlib.metadata.entry_points(group=GROUP, name=parsed.scheme)
     if not points:
         known = ", ".join(f"{scheme}://" for scheme in schemes())

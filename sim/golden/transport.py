@@ -25,6 +25,7 @@ class ModelTransport(Transport):
     """
 
     in_flight = 8
+    live = False
 
     def __init__(self, config: Config, *, name: str = "model://"):
         super().__init__(name, config=config)
@@ -42,9 +43,11 @@ class ModelTransport(Transport):
         self.device.feed(data)
 
     def read(self, timeout: float) -> bytes:
-        """What the device has to say, at once. At rest: ``b""``, and 2^16 clocks pass, so that half a command is given up."""
+        """What the device has to say, at once. At rest: ``b""``, and 2^16 clocks pass, so that half a command is given up; none with a
+        `timeout` of 0.
+        """
         data = self.device.take()
-        if data:
+        if data or timeout <= 0:
             return data
         self.device.idle(GIVE_UP)
         return self.device.take()

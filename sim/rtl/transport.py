@@ -18,6 +18,8 @@ GAP = 24
 BACKLOG = 1 << 16
 #: clocks of one batch at the most, so that a deadline is looked at
 BATCH = 1 << 20
+#: clocks that a read without patience may let pass in silence: fewer than the 65,536 behind which a command is given up
+GLANCE = 60_000
 
 
 def _quiet(config: Config) -> int:
@@ -45,6 +47,8 @@ class RtlTransport(Transport):
     name : str
         The URL.
     """
+
+    live = False
 
     def __init__(self, config: Config, *, name: str = "rtl://"):
         made = build(config)
@@ -75,12 +79,14 @@ class RtlTransport(Transport):
         """What has come, stepping the device until something does.
 
         Returns ``b""`` once the device has been silent for longer than any frame takes, so that nothing more can come by itself, or
-        when `timeout` (s) has passed.
+        when `timeout` (s) has passed. With a `timeout` of 0 it is stepped once, for `GLANCE` silent clocks at the most.
         """
         if self._come:
             come = b"".join(self._come)
             self._come.clear()
             return come
+        if timeout <= 0:
+            return self._step(min(GLANCE, self._quiet))
         deadline = time.monotonic() + timeout
         while True:
             before = len(self._pending)
@@ -95,10 +101,10 @@ class RtlTransport(Transport):
         self._closed = True
         self._library.close()
 
-    def _step(self) -> bytes:
+    def _step(self, quiet: int | None = None) -> bytes:
         if self._closed:
             raise DeviceError(f"{self.name} is closed")
-        taken, made = self._library.run(self._pending, clocks=BATCH, gap=self._gap, quiet=self._quiet)
+        taken, made = self._library.run(self._pending, clocks=BATCH, gap=self._gap, quiet=quiet or self._quiet)
         self._pending = self._pending[taken:]
         return made
 

@@ -52,7 +52,9 @@ def check(device, frame, **maps) -> int:
 def test_info(device):
     info = device.info
     assert (info.protocol_major, info.rows, info.cols, info.border, info.macro, info.kernels) == (1, 32, 32, 1, 3, 8)
-    assert info.config_hash == CONFIG.hash == device.config.hash
+    assert info.config_hash == CONFIG.hash
+    if device.config is not None:  # a served device tells what it is by its registers alone
+        assert device.config == CONFIG
     assert info.features == features(CONFIG)
     assert device.status().epoch == device.epoch == device.registers["epoch"]
 
@@ -280,6 +282,8 @@ def test_capture_file(device, tmp_path):
 
 def test_same_seed_same_stream(url, tmp_path):
     """The same calls, the same epochs: the same bytes, time stamps included."""
+    if url not in ("model://", "rtl://"):
+        pytest.skip("a served device has a past, and a time of its own")
     streams = []
     for name in ("one.h5", "two.h5"):
         with macropix.host.open(url, timeout=30, seed=3) as device:
@@ -293,8 +297,8 @@ def test_same_seed_same_stream(url, tmp_path):
     assert streams[0] == streams[1]
 
 
-def test_closing_in_the_middle(url):
-    with pytest.raises(ZeroDivisionError), macropix.host.open(url, timeout=30, seed=4) as device:
+def test_closing_in_the_middle(alone):
+    with pytest.raises(ZeroDivisionError), macropix.host.open(alone, timeout=30, seed=4) as device:
         for _ in device.capture(0):
             1 / 0
     with pytest.raises(DeviceError):
@@ -307,7 +311,7 @@ def test_a_command_that_stops_in_the_middle_is_given_up(device):
     before, repeats, threshold = device.status(), device.link.repeats, device.registers.threshold
     transport.write(command(Op.WRITE, 1, device.epoch, CONTROL["threshold"].address, [threshold ^ 1])[:15])
     for _ in range(20):  # each ends when the device has been silent for longer than a frame takes
-        assert transport.read(1.0) == b""
+        assert transport.read(0.1) == b""
     status = device.status()
     assert status.commands_corrupt - before.commands_corrupt == 1
     assert device.registers.threshold == threshold

@@ -35,14 +35,14 @@ def test_a_sample_of_faults(device):
     assert told["max_slices_lost"] <= 1
 
 
-def test_a_radiograph(url, tmp_path):
+def test_a_radiograph(alone, tmp_path):
     """A picture larger than the array, of sizes no tile divides, against the golden model of the whole of it."""
     rng = np.random.default_rng(23)
     grey = np.add.outer(np.arange(75) * 1.5, np.arange(101)) + 40 * (rng.random((75, 101)) < 0.05) + rng.normal(0, 3, (75, 101))
     grey[20:50, 30:70] += 60
     Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)).save(tmp_path / "r.png")
     arguments = ["--kernel", "laplacian", "--threshold", "1", "--threshold-mode", "pos", "--stride", "1", "--mode", "edge", "--check"]
-    command = [BIN, "capture", "--url", url, "--image", "r.png", "--mosaic", *arguments, "-o", "r.h5", "--json"]
+    command = [BIN, "capture", "--url", alone, "--image", "r.png", "--mosaic", *arguments, "-o", "r.h5", "--json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
