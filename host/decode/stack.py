@@ -32,7 +32,7 @@ from macropix.host.settings import Settings
 __all__ = ["Stack", "StackDecoder"]
 
 #: bytes taken in at once; rows of the table of packets; frames of a stack, and its pixels if it has more than one frame
-PIECE, ROWS, MOST_FRAMES, MOST_PIXELS = 1 << 20, 1 << 13, 1 << 13, 1 << 22
+PIECE, ROWS, MOST_FRAMES, MOST_PIXELS = 1 << 18, 1 << 12, 1 << 12, 1 << 20
 _OUTPUT = {np.dtype(np.int16): (Tap.OUT, Tap.ADC), np.dtype(np.int32): tuple(Tap)}
 
 
@@ -52,10 +52,10 @@ class Stack:
         Counted on, as in `Frame`.
     kernel, tap, tag, saturated, slices, wire_bytes : int64 arrays (n)
         As in `Frame`, the enums by their values.
-    settings : list of Settings or None
-        As in `Frame`.
-    masked : list of uint32 arrays
-        As `Frame.masked_index`.
+    known, settings : list of Settings, int64 array (n)
+        Frame i was taken with `known[settings[i]]`; with unknown settings if that is −1.
+    masked : dict
+        Frame → `Frame.masked_index`, of the frames that have masked pixels.
     epoch : int
     shape : (rows, cols)
     """
@@ -75,8 +75,9 @@ class Stack:
     saturated: np.ndarray
     slices: np.ndarray
     wire_bytes: np.ndarray
-    settings: list[Settings | None]
-    masked: list[np.ndarray]
+    known: list[Settings]
+    settings: np.ndarray
+    masked: dict[int, np.ndarray]
 
     def __len__(self) -> int:
         return len(self.sent)
@@ -86,13 +87,13 @@ class Stack:
         if self.ptr is None or self.index is None or self.value is None:
             raise ValueError("a dense stack does not know which of its zeros were sent: ask for a sparse one")
         ends = self.ptr.tolist()
-        columns = [getattr(self, name).tolist() for name in ("shot", "time", "kernel", "tap", "tag", "saturated", "slices", "wire_bytes")]
-        for n, (shot, time, kernel, tap, tag, saturated, slices, wire_bytes) in enumerate(zip(*columns)):
+        columns = [getattr(self, name).tolist() for name in ("shot", "time", "kernel", "tap", "tag", "saturated", "slices", "wire_bytes", "settings")]
+        for n, (shot, time, kernel, tap, tag, saturated, slices, wire_bytes, place) in enumerate(zip(*columns)):
             here = slice(ends[n], ends[n + 1])
             yield Frame(
                 rows=self.shape[0], cols=self.shape[1], index=self.index[here].copy(), value=self.value[here].copy(), shot=shot, kernel=kernel,
                 tap=_TAPS[tap], time=time, tag=tag, epoch=self.epoch, saturated=Saturation(saturated), slices=slices, wire_bytes=wire_bytes,
-                masked_index=self.masked[n], settings=self.settings[n],
+                masked_index=self.masked.get(n, _NOTHING), settings=self.known[place] if place >= 0 else None,
             )  # fmt: skip
 
 
@@ -321,7 +322,6 @@ class StackDecoder:
         heads = self._table[frames[:, FRAME["first"]]]
         shot, time = assembler.took(slices, frames[:, FRAME["shot"]], frames[:, FRAME["time"]])
         shape = assembler.geometry.shape(Read(int(frames[0, FRAME["read"]])))
-        places = frames[:, FRAME["settings"]].tolist()
         begins = frames[:, FRAME["slice"]]
         sent = np.add.reduceat(self._plan[:slices, WERE_SENT], begins)
         images = ptr = index = value = None
@@ -333,8 +333,8 @@ class StackDecoder:
             shape=shape, epoch=assembler.epoch, images=images, ptr=ptr, index=index, value=value, sent=sent, shot=shot, time=time,
             kernel=heads[:, COLUMN["kernel"]], tap=heads[:, COLUMN["tap"]], tag=heads[:, COLUMN["tag"]],
             saturated=frames[:, FRAME["saturated"]].copy(), slices=frames[:, FRAME["last"]] - frames[:, FRAME["first"]],
-            wire_bytes=frames[:, FRAME["wire_bytes"]].copy(), settings=[self._known[n] if n >= 0 else None for n in places],
-            masked=[_NOTHING] * len(frames),
+            wire_bytes=frames[:, FRAME["wire_bytes"]].copy(), known=self._known,
+            settings=frames[:, FRAME["settings"]].copy(), masked={},
         )  # fmt: skip
 
     def _sparse(self, frames: np.ndarray, slices: int, sent: np.ndarray, out: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -358,7 +358,8 @@ class StackDecoder:
             index=frame.index if self.sparse else None, value=frame.value if self.sparse else None,
             sent=one(frame.index.size), shot=one(frame.shot), time=one(frame.time), kernel=one(frame.kernel), tap=one(int(frame.tap.value)),
             tag=one(frame.tag), saturated=one(int(frame.saturated.value)), slices=one(frame.slices), wire_bytes=one(frame.wire_bytes),
-            settings=[frame.settings], masked=[frame.masked_index],
+            known=[] if frame.settings is None else [frame.settings], settings=one(-1 if frame.settings is None else 0),
+            masked={0: frame.masked_index} if frame.masked_index.size else {},
         )  # fmt: skip
 
 

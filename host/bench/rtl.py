@@ -7,8 +7,7 @@ scene with steps in noise ──► threshold for a share of the pixels ──�
 import time
 from typing import Any
 
-import numpy as np
-
+from macropix.host.bench.scenes import steps
 from macropix.host.device import Device
 from macropix.host.errors import DataLostError
 from macropix.host.threshold import Threshold
@@ -17,14 +16,6 @@ __all__ = ["frame_rate"]
 
 #: shots before the clock is started
 WARM_UP = 20
-
-
-def _scene(device: Device, seed: int) -> np.ndarray:
-    """Steps of several heights under noise: any share of the pixels can be asked for."""
-    rows, cols = device.geometry.rows, device.geometry.cols
-    random = np.random.default_rng(seed)
-    steps = random.integers(8_000, 56_000, (rows // 6 + 1, cols // 6 + 1)).repeat(6, 0).repeat(6, 1)[:rows, :cols]
-    return (steps + random.normal(0, 400, (rows, cols))).clip(0, 65504).astype(np.uint16)
 
 
 def frame_rate(device: Device, *, share: float, frames: int, seed: int) -> dict[str, Any]:
@@ -47,7 +38,7 @@ def frame_rate(device: Device, *, share: float, frames: int, seed: int) -> dict[
     DataLostError
         If a frame is missing: a rate with losses is none.
     """
-    device.load_scene(_scene(device, seed))
+    device.load_scene(steps(device.geometry.rows, device.geometry.cols, seed))
     device.load_kernel(0, "laplacian")
     device.sequence([0])
     device.registers.update(mode="raw", read="sliding", threshold=0, threshold_mode="abs")
