@@ -11,10 +11,11 @@ import numpy as np
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Read
 from macropix.sim.golden.die import Frame, develop, expose, reset_registers
+from macropix.sim.golden.fast import expose_stack
 from macropix.sim.golden.macropixel import sums
 from macropix.sim.golden.settings import Settings
 
-__all__ = ["expose", "image", "reset_registers"]
+__all__ = ["expose", "expose_stack", "image", "reset_registers"]
 
 _WHOLE = Config()
 
