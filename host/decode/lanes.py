@@ -11,10 +11,10 @@ to its end. Nothing is refused underway: marks are kept, and `slices` holds them
 import numba
 import numpy as np
 
-from macropix.gateware.wire import DELTA, GAP, VALUE
+from macropix.gateware.wire import DELTA, GAP, TAP_BITS, VALUE, Tap, Values
 from macropix.host.decode.bits import get, peek, put, rice, start_of, step
 
-__all__ = ["ACC", "AT", "BAD", "BASE", "BIT", "LANE", "PIXELS", "SENT", "SIGN", "THRESHOLD", "runs_delta", "runs_rice", "values_delta", "values_rice"]
+__all__ = ["ACC", "AT", "BAD", "BASE", "BIT", "LANE", "PIXELS", "SENT", "SIGN", "THRESHOLD", "runs_delta", "runs_packed", "runs_rice", "values_delta", "values_rice"]
 
 #: fields of a lane: bit at which its codes begin, and end; its pixels, or with a list of places the sent ones; where its pixels go; T;
 #: sign bits (0, 1) and the sign without one, as 2 · mask + default; sent pixels; marks
@@ -22,6 +22,8 @@ BIT, PIXELS, BASE, THRESHOLD, SIGN, AT, SENT, ACC, BAD, LANE = range(10)
 
 _GAP, _VALUE, _DELTA = start_of(GAP), start_of(VALUE), start_of(DELTA)
 _GAP_RAW, _VALUE_RAW, _DELTA_RAW = GAP.raw_bits, VALUE.raw_bits, DELTA.raw_bits
+_PACKED_KIND, _RICE_KIND, _DELTA_KIND = (int(one.value) for one in Values)
+_BITS = TAP_BITS[Tap.OUT]
 _U = np.uint64
 
 
@@ -43,8 +45,15 @@ def _difference(bits, state, before):
     return y, value, taken, (y + 2048) >> 12, bad
 
 
-def _runs(delta):
-    """RUNS: a gap, a value, a gap, a value …"""
+@numba.njit(inline="always", _nrt=False)
+def _plain(bits):
+    """A value of PACKED at tap OUT, in the same form."""
+    y = np.int64(bits & _U((1 << _BITS) - 1))
+    return y - ((y >> (_BITS - 1)) << _BITS), np.int64(0), np.int64(_BITS), np.int64(0), np.int64(0)
+
+
+def _runs(kind):
+    """RUNS: a gap, a value, a gap, a value …, the values coded as `kind` says."""
 
     @numba.njit(_nrt=False)
     def alone(states, buffer, lane, out, index, dense, bit, at, gaps, values, before, count, acc, bad):
@@ -58,14 +67,17 @@ def _runs(delta):
             gaps = step(states, gaps, gap)
             bit += taken
             bits >>= _U(taken)
-            if delta:
+            if kind == _DELTA_KIND:
                 before, value, taken, beyond, mark = _difference(bits, values, before)
                 y = before
+            elif kind == _PACKED_KIND:
+                y, value, taken, beyond, mark = _plain(bits)
             else:
                 y, value, taken, beyond, mark = _signed(bits, values, sign, threshold)
             bad |= mark
             acc |= beyond
-            values = step(states, values, value)
+            if kind != _PACKED_KIND:
+                values = step(states, values, value)
             bit += taken
             at += gap
             if dense:
@@ -87,7 +99,7 @@ def _runs(delta):
         bit1, pixels1, base1, t1, sign1 = second[BIT], second[PIXELS], second[BASE], second[THRESHOLD], second[SIGN]
         at0 = at1 = count = before0 = before1 = acc0 = acc1 = bad0 = bad1 = np.int64(0)
         gaps0 = gaps1 = np.int64(_GAP)
-        values0 = values1 = np.int64(_DELTA if delta else _VALUE)
+        values0 = values1 = np.int64(_DELTA if kind == _DELTA_KIND else _VALUE)
         while True:
             bits0, bits1 = peek(buffer, bit0), peek(buffer, bit1)
             gap0, taken0, mark0 = rice(bits0, gaps0, _GAP_RAW)
@@ -103,10 +115,13 @@ def _runs(delta):
             at1 += gap1
             bits0 >>= _U(taken0)
             bits1 >>= _U(taken1)
-            if delta:
+            if kind == _DELTA_KIND:
                 before0, value0, taken0, beyond0, mark0 = _difference(bits0, values0, before0)
                 before1, value1, taken1, beyond1, mark1 = _difference(bits1, values1, before1)
                 y0, y1 = before0, before1
+            elif kind == _PACKED_KIND:
+                y0, value0, taken0, beyond0, mark0 = _plain(bits0)
+                y1, value1, taken1, beyond1, mark1 = _plain(bits1)
             else:
                 y0, value0, taken0, beyond0, mark0 = _signed(bits0, values0, sign0, t0)
                 y1, value1, taken1, beyond1, mark1 = _signed(bits1, values1, sign1, t1)
@@ -114,7 +129,8 @@ def _runs(delta):
             bad1 |= mark1
             acc0 |= beyond0
             acc1 |= beyond1
-            values0, values1 = step(states, values0, value0), step(states, values1, value1)
+            if kind != _PACKED_KIND:
+                values0, values1 = step(states, values0, value0), step(states, values1, value1)
             bit0 += taken0
             bit1 += taken1
             if dense:
@@ -198,5 +214,5 @@ def _values(delta):
     return pair
 
 
-runs_rice, runs_delta = _runs(False), _runs(True)
+runs_rice, runs_delta, runs_packed = _runs(_RICE_KIND), _runs(_DELTA_KIND), _runs(_PACKED_KIND)
 values_rice, values_delta = _values(False), _values(True)

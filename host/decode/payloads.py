@@ -3,8 +3,7 @@
 
 rows of the table, where each goes ─► by form ─► two abreast (`lanes`) ─► pixels ─► codes end where the header says? ─► else: stop
 
-It accepts exactly what `slices.decode_slice` accepts, but for the forms that no device chooses (RUNS with PACKED, FLAGGED), which it
-leaves to it. A slice that it does not accept is named, not judged: the careful decoder says what is wrong with it.
+It accepts exactly what `slices.decode_slice` accepts, but for FLAGGED, which it leaves to it. A slice that it does not accept is named, not judged: the careful decoder says what is wrong with it.
 """
 
 import numba
@@ -24,6 +23,7 @@ from macropix.host.decode.lanes import (
     SIGN,
     THRESHOLD,
     runs_delta,
+    runs_packed,
     runs_rice,
     values_delta,
     values_rice,
@@ -43,8 +43,8 @@ _MODES, _ABS, _NEG = len(ThresholdMode), int(ThresholdMode.ABS.value), int(Thres
 _T_BITS = PREFIX_BITS - 2
 _OFFSET, _POSITIONS, _VALUES, _LENGTH, _COUNT, _TAP = (COLUMN[name] for name in ("offset", "positions", "values", "length", "count", "tap"))
 _TAP_BITS = np.array(TAP_BITS, np.int64)
-#: RUNS or places known, RICE or DELTA
-_FORMS = 4
+#: RUNS and places known, each with RICE and DELTA; RUNS with PACKED
+_FORMS = 5
 _U = np.uint64
 
 
@@ -107,8 +107,10 @@ def _run(form, states, buffer, lanes, places, out, index, dense):
         runs_delta(states, buffer, lanes, out, index, dense)
     elif form == 2:
         values_rice(states, buffer, lanes, places, out, index, dense)
-    else:
+    elif form == 3:
         values_delta(states, buffer, lanes, places, out, index, dense)
+    else:
+        runs_packed(states, buffer, lanes, out, index, dense)
 
 
 @numba.njit(_nrt=False)
@@ -156,7 +158,7 @@ def decode(states, buffer, table, plan, first, last, out, index, dense, lanes, p
         bits, begin = _TAP_BITS[tap], row[_OFFSET] + HEADER_BYTES
         if dense:
             out[base : base + pixels] = 0
-        if bits == 0 or values > _DELTA or positions == _FLAGGED or (positions == _RUNS and values == _PACKED):
+        if bits == 0 or values > _DELTA or positions == _FLAGGED:
             return slice_
         if tap != 0 and (values != _PACKED or positions != _ALL):
             return slice_
@@ -165,7 +167,7 @@ def decode(states, buffer, table, plan, first, last, out, index, dense, lanes, p
             if plan[slice_, MUST_ALL]:
                 return slice_
             continue
-        form = (values == _DELTA) + 2 * (positions != _RUNS)
+        form = (values == _DELTA) + 2 * (positions != _RUNS) if values != _PACKED else _FORMS - 1
         lane, its_places = lanes[form, waits[form]], places[form, waits[form]]
         bit, sent = begin * 8, pixels
         if positions == _BITMAP:
@@ -174,7 +176,7 @@ def decode(states, buffer, table, plan, first, last, out, index, dense, lanes, p
         elif positions == _ALL:
             for place in range(pixels):
                 put(its_places, place, place)
-        if values == _PACKED:
+        if values == _PACKED and positions != _RUNS:
             plan[slice_, WERE_SENT] = sent
             bit = _packed(buffer, bit, bits, sent, its_places, base, out, index, dense)
             if sent == 0 or not _ended(buffer, row, bit) or (plan[slice_, MUST_ALL] and sent != pixels):

@@ -291,16 +291,17 @@ class StackDecoder:
         else:
             out = np.empty(pixels, self.dtype)
         wrong = self._decode(slices, out)
-        if wrong >= 0:
-            count = int(np.searchsorted(frames[:, FRAME["slice"]], wrong, "right")) - 1
-            frames = frames[:count]
-            behind = int(self._frames[count, FRAME["first"]])
-            slices = int(self._frames[count, FRAME["slice"]])
+        doubtful = wrong >= 0
+        while wrong >= 0:  # what waited for a second slice of its form has not been decoded: once more, up to there
+            count = int(np.searchsorted(frames[:count, FRAME["slice"]], wrong, "right")) - 1
+            behind, slices = int(frames[count, FRAME["first"]]), int(frames[count, FRAME["slice"]])
+            wrong = self._decode(slices, out) if slices else -1
+        frames = frames[:count]
         if count:
             stack = self._stack(frames, slices, out)
             self._row = behind
             yield stack
-        if wrong >= 0:
+        if doubtful:
             yield from self._carefully()
 
     def _holds(self, tap: int) -> None:
