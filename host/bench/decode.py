@@ -46,14 +46,14 @@ def decode_cases(seed: int, *, shares: tuple[float, ...] = SHARES, progress: Cal
     Raises
     ------
     MismatchError
-        If the decoded frames are not what the device's own link made of the same bytes.
+        If the decoded frames are not what the host makes of the same bytes slice by slice.
     """
     cases: list[dict[str, Any]] = []
     for side, count, times in ARRAYS:
         for share in shares:
             if progress is not None:
                 progress("bench decode", len(cases), len(ARRAYS) * len(shares))
-            recorded = record([steps(side, side, seed)], rows=side, cols=side, share=share, frames=count, seed=seed, noise=40)
+            recorded = record([steps(side, side, seed)], share=share, frames=count, seed=seed, noise=40)
             cases.append(_case(recorded, side, share, times))
     return cases
 
@@ -98,7 +98,7 @@ def _stream(recorded: Recorded, path: Path) -> int:
 
 
 def check(recorded: Recorded) -> None:
-    """Decodes the stream once more and holds every frame against what the link made of it, slice by slice."""
+    """Decodes the stream once more and holds every frame against what the host makes of it slice by slice."""
     decoder, at = StackDecoder(recorded.assembler(), reuse=True), 0
     for stack in decoder.feed(recorded.data):
         at = _same(stack, recorded, at)
@@ -111,7 +111,7 @@ def _same(stack: Stack, recorded: Recorded, at: int) -> int:
     for image, sent, shot in zip(stack.images, stack.sent.tolist(), stack.shot.tolist()):
         frame = recorded.frames[at]
         if not np.array_equal(image, frame.image) or (sent, shot) != (frame.index.size, frame.shot):
-            raise MismatchError(f"frame {at} of the decoded stream is not what the link made of it")
+            raise MismatchError(f"frame {at} of the decoded stream is not what the host makes of it slice by slice")
         at += 1
     return at
 

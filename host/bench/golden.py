@@ -45,7 +45,7 @@ def golden_cases(seed: int) -> list[dict[str, Any]]:
         If the compiled model is not what the plain one says.
     """
     model = golden()
-    weights = kernels.get("laplacian").weights.reshape(-1)
+    weights = kernels.get("laplacian").codes.reshape(-1)
     darks = np.zeros_like(weights)
     registers = {register.name: register.reset for register in CONTROL.values()}
     registers |= {"threshold": _THRESHOLD, "read": Read.SLIDING.value}

@@ -1,27 +1,35 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Streams to measure on, recorded from the golden model of a device through the host's own API.
+"""Streams to measure on, as the golden model of a device sends them; and the frames that the host makes of them, slice by slice.
 
-scene, kernel, share ──► threshold ──► capture ──► bytes as they came, and the frames that the link made of them
+scene, kernel, share ──► raw frame ──► threshold ──► golden model ──► packets ──► PacketDecoder, FrameAssembler ──► frames
+
+Not through a device's own commands: a scene of 2048 × 2048 has no room in its scene window.
 """
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-import macropix.host
-from macropix.gateware.wire import CRC_BYTES, HEADER_BYTES, Kind, Positions, Values
+from macropix.gateware.config import Config
+from macropix.gateware.wire import Mode, Positions, Read, Values
+from macropix.host import kernels
 from macropix.host.decode.bytes import PacketDecoder
 from macropix.host.decode.frames import FrameAssembler
-from macropix.host.errors import UserError
+from macropix.host.errors import DataLostError, UserError
 from macropix.host.frame import Frame
 from macropix.host.geometry import Geometry
-from macropix.host.settings import Settings
+from macropix.host.oracle import golden
+from macropix.host.settings import FRAME_REGISTERS, Settings
 from macropix.host.threshold import Threshold
 
 __all__ = ["Recorded", "record"]
+
+_EPOCH = 7
+#: side of an array up to which its outermost ring does not image
+_SMALL = 64
 
 
 @dataclasses.dataclass
@@ -31,9 +39,9 @@ class Recorded:
     Attributes
     ----------
     data : bytes
-        Data packets alone.
+        Data packets, nothing between them.
     frames : list of Frame
-        What the link made of them, slice by slice.
+        What the host makes of them, slice by slice.
     settings, geometry, epoch
         What a decoder must know.
     payload_bytes, slices : int
@@ -69,25 +77,21 @@ class Recorded:
 
 
 def record(
-    scenes: Iterator[np.ndarray] | list[np.ndarray],
+    scenes: Iterable[np.ndarray],
     *,
-    rows: int,
-    cols: int,
     share: float,
     mode: str = "auto",
     kernel: str = "laplacian",
     frames: int = 1,
     seed: int = 1,
     noise: int = 0,
-    url: str = "model://",
 ) -> Recorded:
-    """Captures `frames` frames of each scene with one threshold, so that `share` of the first scene's pixels are sent at most.
+    """`frames` frames of each scene with one threshold, so that `share` of the first scene's pixels are sent at most.
 
     Parameters
     ----------
-    scenes : u16 arrays (rows, cols)
-    rows, cols : int
-        Of the array.
+    scenes : u16 arrays (rows, cols), all of one shape
+        Of 64 × 64 pixels and fewer the outermost ring does not image.
     share : float (0 … 1)
     mode, kernel : str
     noise : int
@@ -95,44 +99,49 @@ def record(
 
     Raises
     ------
+    UserError
+        If no threshold lets so few pixels past, or there is no golden model.
     DataLostError
         If a frame is missing.
     """
-    chunks: list[bytes] = []
-    taken: list[Frame] = []
-    with macropix.host.open(f"{url}?rows={rows}&cols={cols}", seed=seed) as opened:
-        device: Any = opened
-        device.load_kernel(0, kernel)
-        device.sequence([0])
-        settings = None
-        for number, scene in enumerate(scenes):
-            device.load_scene(scene)
-            if number == 0:
-                device.registers.update(mode="raw", read="sliding", threshold=0, threshold_mode="abs", noise_signal=noise)
-                threshold = Threshold.parse(f"{100 * share:g}%sent").resolve(device.snap().image)
-                device.registers.update(mode=mode, threshold=threshold)
-                device.claim()
-                device.link.on_raw.append(chunks.append)
-            taken += device.capture(frames)
-            settings = device.mirror.settings(0)
-        device.ledger().check()
+    model = golden()
+    parts: list[bytes] = []
+    config, settings, shot = Config(), None, 0
+    for scene in scenes:
         if settings is None:
-            raise UserError("there is no scene to record")
-        found = Recorded(b"", taken, settings, device.geometry, device.epoch)
-    _sort(found, b"".join(chunks))
+            config = Config(rows=scene.shape[0], cols=scene.shape[1], border=int(max(scene.shape) <= _SMALL))
+            settings = _settings(model, config, scene, share, mode, kernel, seed, noise)
+        for _ in range(frames):
+            frame = model.expose(config, scene, settings.registers, settings.weights, settings.darks, shot=shot & 0xFFFF)
+            parts += model.encode(frame, registers=settings.registers, epoch=_EPOCH, tag=settings.tag, time=1000 * shot, number=len(parts))
+            shot += 1
+    if settings is None:
+        raise UserError("there is no scene to record")
+    found = Recorded(b"".join(parts), [], settings, Geometry.of(config), _EPOCH)
+    _judge(found)
+    if len(found.frames) != shot:
+        raise DataLostError("frames are missing from a recorded stream", expected=str(shot), found=str(len(found.frames)))
     return found
 
 
-def _sort(found: Recorded, stream: bytes) -> None:
-    """Data packets alone, and what they cost."""
+def _settings(model: Any, config: Config, scene: np.ndarray, share: float, mode: str, kernel: str, seed: int, noise: int) -> Settings:
+    weights = tuple(kernels.get(kernel, config.macro).codes.reshape(-1).tolist())
+    darks = (0,) * len(weights)
+    registers = {one.name: one.reset for one in FRAME_REGISTERS}
+    registers |= {"read": Read.SLIDING.value, "seed": seed, "noise_signal": noise, "mode": Mode[mode.upper()].value}
+    raw = model.expose(config, scene, registers, weights, darks)
+    registers["threshold"] = Threshold.parse(f"{100 * share:g}%sent").resolve(raw.value)
+    return Settings(registers=registers, weights=weights, darks=darks, kernel=0, kernel_name=kernel)
+
+
+def _judge(found: Recorded) -> None:
+    """What the host makes of the stream, slice by slice, and what the slices cost."""
     codes: Counter[str] = Counter()
-    parts: list[bytes] = []
-    for packet in PacketDecoder().feed(stream):
-        if packet.kind != Kind.DATA.value:
-            continue
-        parts.append(stream[packet.offset : packet.offset + packet.size])
+    assembler = found.assembler()
+    for packet in PacketDecoder().feed(found.data):
         found.payload_bytes += packet.length
         found.slices += 1
         codes[f"{Positions(packet.positions).name}/{Values(packet.values).name}"] += 1
-        assert packet.size - packet.length == HEADER_BYTES + CRC_BYTES
-    found.data, found.codes = b"".join(parts), dict(codes.most_common())
+        if (frame := assembler.add(packet)) is not None:
+            found.frames.append(frame)
+    found.codes = dict(codes.most_common())

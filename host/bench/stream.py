@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the encoder makes of a scene, in bits a sent pixel, beside Rice codes with the best parameters of each frame and beside words.
 
-scene, kernel, share ──► device ──► payload of its slices ──► bits a sent pixel ── by ── reference of the same frames
+scene, kernel, share ──► golden model ──► payload of its slices ──► bits a sent pixel ── by ── reference of the same frames
 """
 
 from collections.abc import Callable, Iterable
@@ -30,7 +30,6 @@ def stream_cases(
     seed: int,
     *,
     images: Path | None = None,
-    url: str = "model://",
     modes: Iterable[str] = MODES,
     kernels: Iterable[str] = KERNELS,
     progress: Callable[[str, int, int], None] | None = None,
@@ -53,9 +52,8 @@ def stream_cases(
                 if progress is not None:
                     progress(f"bench stream {name}", number, len(jobs))
                 for mode in modes:
-                    rows, cols = scenes[0].shape
                     try:
-                        recorded = record(scenes, rows=rows, cols=cols, share=share, mode=mode, kernel=kernel, seed=seed, url=url)
+                        recorded = record(scenes, share=share, mode=mode, kernel=kernel, seed=seed)
                     except UserError:  # no threshold lets so few past
                         continue
                     wire, slices = wire + len(recorded.data) - recorded.payload_bytes, slices + recorded.slices
