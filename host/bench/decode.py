@@ -33,7 +33,9 @@ STREAMED = 192 << 20
 SECONDS = 300.0
 
 
-def decode_cases(seed: int, *, shares: tuple[float, ...] = SHARES, progress: Callable[[str, int, int], None] | None = None) -> list[dict[str, Any]]:
+def decode_cases(
+    seed: int, *, shares: tuple[float, ...] = SHARES, progress: Callable[[str, int, int], None] | None = None
+) -> list[dict[str, Any]]:
     """Every array at every share.
 
     Returns

@@ -4,6 +4,7 @@
 scene with steps in noise ──► threshold for a share of the pixels ──► many shots of one capture ──► frames / s
 """
 
+import importlib.metadata
 import time
 from typing import Any
 
@@ -12,8 +13,10 @@ from macropix.host.device import Device
 from macropix.host.errors import DataLostError
 from macropix.host.threshold import Threshold
 
-__all__ = ["frame_rate"]
+__all__ = ["GROUP", "cocotb_rate", "frame_rate"]
 
+#: entry points that time something of the simulators: ``cocotb`` → a function that gives clocks a second
+GROUP = "macropix.bench"
 #: shots before the clock is started
 WARM_UP = 20
 
@@ -69,3 +72,13 @@ def frame_rate(device: Device, *, share: float, frames: int, seed: int) -> dict[
     if clocks is not None:
         result["clocks_per_s"] = round((device.transport.clocks - clocks) / seconds)  # pyright: ignore[reportAttributeAccessIssue]
     return result
+
+
+def cocotb_rate() -> int | None:
+    """Clocks a second of the same device under cocotb, with a step of Python at each; None where cocotb is not installed."""
+    points = importlib.metadata.entry_points(group=GROUP, name="cocotb")
+    try:
+        measure = next(iter(points)).load()
+    except (StopIteration, ImportError):
+        return None
+    return round(measure())

@@ -81,9 +81,7 @@ def rtl(url: Url = "rtl://", frames: Frames = 1000, seed: Seed = 1, json_output:
 
 
 @app.command(name="all", epilog=EXAMPLES)
-def everything(
-    url: Url = "rtl://", frames: Frames = 1000, images: Images = None, seed: Seed = 1, json_output: Json = False
-) -> int:
+def everything(url: Url = "rtl://", frames: Frames = 1000, images: Images = None, seed: Seed = 1, json_output: Json = False) -> int:
     """All of them, one after the other."""
     from macropix.host.bench import run
 
@@ -117,7 +115,13 @@ def _decode(result: dict[str, Any]) -> None:
 def _golden(result: dict[str, Any]) -> None:
     names = list(dict.fromkeys(name for case in result["cases"] for name in case["peers"]))
     rows = [
-        (case["case"], case["mpixel_per_s"], case["plain_mpixel_per_s"], *(case["peers"].get(name, "–") for name in names), case["ratio"] or "–")
+        (
+            case["case"],
+            case["mpixel_per_s"],
+            case["plain_mpixel_per_s"],
+            *(case["peers"].get(name, "–") for name in names),
+            case["ratio"] or "–",
+        )
         for case in result["cases"]
     ]
     table("convolution and threshold, Mpixel/s", rows, ("scenes", "macropix", "its plain twin", *names, "ratio"))

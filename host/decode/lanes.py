@@ -14,7 +14,23 @@ import numpy as np
 from macropix.gateware.wire import DELTA, GAP, TAP_BITS, VALUE, Tap, Values
 from macropix.host.decode.bits import get, peek, put, rice, start_of, step
 
-__all__ = ["ACC", "AT", "BAD", "BASE", "BIT", "LANE", "PIXELS", "SENT", "SIGN", "THRESHOLD", "runs_delta", "runs_packed", "runs_rice", "values_delta", "values_rice"]
+__all__ = [
+    "ACC",
+    "AT",
+    "BAD",
+    "BASE",
+    "BIT",
+    "LANE",
+    "PIXELS",
+    "SENT",
+    "SIGN",
+    "THRESHOLD",
+    "runs_delta",
+    "runs_packed",
+    "runs_rice",
+    "values_delta",
+    "values_rice",
+]
 
 #: fields of a lane: bit at which its codes begin, and end; its pixels, or with a list of places the sent ones; where its pixels go; T;
 #: sign bits (0, 1) and the sign without one, as 2 · mask + default; sent pixels; marks

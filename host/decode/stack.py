@@ -87,7 +87,10 @@ class Stack:
         if self.ptr is None or self.index is None or self.value is None:
             raise ValueError("a dense stack does not know which of its zeros were sent: ask for a sparse one")
         ends = self.ptr.tolist()
-        columns = [getattr(self, name).tolist() for name in ("shot", "time", "kernel", "tap", "tag", "saturated", "slices", "wire_bytes", "settings")]
+        columns = [
+            getattr(self, name).tolist()
+            for name in ("shot", "time", "kernel", "tap", "tag", "saturated", "slices", "wire_bytes", "settings")
+        ]
         for n, (shot, time, kernel, tap, tag, saturated, slices, wire_bytes, place) in enumerate(zip(*columns)):
             here = slice(ends[n], ends[n + 1])
             yield Frame(

@@ -81,8 +81,15 @@ def make(seed: int, names: list[str], *, other: bool = True) -> Made:
                 forced = (None, None)
             made.packets.append(
                 encode_slice(
-                    frame, start, registers=settings.registers, epoch=EPOCH, tag=settings.tag, time=shot * 5000, number=number,
-                    positions=forced[0], coding=forced[1],
+                    frame,
+                    start,
+                    registers=settings.registers,
+                    epoch=EPOCH,
+                    tag=settings.tag,
+                    time=shot * 5000,
+                    number=number,
+                    positions=forced[0],
+                    coding=forced[1],
                 )  # fmt: skip
             )
             number += 1
@@ -193,8 +200,15 @@ def test_every_form_is_decoded_by_the_compiled_way(positions, values, share, mon
         for start in range(0, value.size, 1024):
             packets.append(
                 encode_slice(
-                    frame, start, registers=settings.registers, epoch=EPOCH, tag=settings.tag, time=0, number=len(packets),
-                    positions=positions, coding=values,
+                    frame,
+                    start,
+                    registers=settings.registers,
+                    epoch=EPOCH,
+                    tag=settings.tag,
+                    time=0,
+                    number=len(packets),
+                    positions=positions,
+                    coding=values,
                 )  # fmt: skip
             )
         images.append(np.where(sent, value, 0))
@@ -215,7 +229,9 @@ def damaged(rng: random.Random, packets: list[bytes], kind: str) -> bytes:
     if kind in ("flip", "drop", "insert"):
         text = packets[at]
         byte = rng.randrange(len(text))
-        middle = {"flip": bytes([text[byte] ^ 1 << rng.randrange(8)]), "drop": b"", "insert": bytes([text[byte], rng.choice((0xA5, 0))])}[kind]
+        middle = {"flip": bytes([text[byte] ^ 1 << rng.randrange(8)]), "drop": b"", "insert": bytes([text[byte], rng.choice((0xA5, 0))])}[
+            kind
+        ]
         packets[at] = text[:byte] + middle + text[byte + 1 :]
     elif kind == "lose":
         del packets[at : at + rng.randrange(1, 5)]
