@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The payloads of many slices, compiled: each decoded straight to its place, dense or sparse, or the first that is not plainly right named.
 
-rows of the table, where each goes ─► by form ─► two abreast (`lanes`) ─► pixels ─► codes end where the header says? ─► else: stop
+rows of the table, where each goes ─► by form ─► sixteen abreast (`wide`) ─► pixels ─► codes end where the header says? ─► else: stop
 
 It accepts exactly what `slices.decode_slice` accepts, but for FLAGGED, which it leaves to it. A slice that it does not accept is named, not judged: the careful decoder says what is wrong with it.
 """
@@ -11,25 +11,10 @@ import numpy as np
 
 from macropix.gateware.wire import HEADER_BYTES, PREFIX_BITS, SLICE_PIXELS, Positions, ThresholdMode, Values
 from macropix.host.decode.bits import get, peek, put, trailing_zeros, word_at
-from macropix.host.decode.lanes import (
-    ACC,
-    AT,
-    BAD,
-    BASE,
-    BIT,
-    LANE,
-    PIXELS,
-    SENT,
-    SIGN,
-    THRESHOLD,
-    runs_delta,
-    runs_packed,
-    runs_rice,
-    values_delta,
-    values_rice,
-)
+from macropix.host.decode.lanes import begin, one
 from macropix.host.decode.scan import COLUMN
 from macropix.host.decode.slices import TAP_BITS
+from macropix.host.decode.wide import ACC, BAD, BIT, COUNT, LANES, NEGATIVE, PIXELS, SIGN, STATE, T, turns
 
 __all__ = ["INTO", "MUST_ALL", "MUST_MODE", "MUST_THRESHOLD", "PLAN", "ROW", "WERE_SENT", "close_up", "decode", "scratch"]
 
@@ -43,8 +28,12 @@ _MODES, _ABS, _NEG = len(ThresholdMode), int(ThresholdMode.ABS.value), int(Thres
 _T_BITS = PREFIX_BITS - 2
 _OFFSET, _POSITIONS, _VALUES, _LENGTH, _COUNT, _TAP = (COLUMN[name] for name in ("offset", "positions", "values", "length", "count", "tap"))
 _TAP_BITS = np.array(TAP_BITS, np.int64)
-#: RUNS and places known, each with RICE and DELTA; RUNS with PACKED
+#: RUNS with PACKED, RICE, DELTA; places known, with RICE, DELTA
 _FORMS = 5
+#: lanes that are worth no vectors
+_FEW = 1
+_runs_packed, _runs_rice, _runs_delta = turns(_PACKED, True), turns(_RICE, True), turns(_DELTA, True)
+_values_rice, _values_delta = turns(_RICE, False), turns(_DELTA, False)
 _U = np.uint64
 
 
@@ -90,55 +79,84 @@ def _ended(buffer, row, bit):
 
 
 @numba.njit(_nrt=False)
-def _right(buffer, table, plan, lane, slice_):
-    """Whether a lane that has been decoded is a slice as it must be; notes how many pixels were sent."""
+def _right(buffer, table, plan, state, lane, slice_):
+    """Whether a lane whose slice has ended is a slice as it must be; notes how many pixels were sent."""
     row = table[plan[slice_, ROW]]
-    sent = plan[slice_, WERE_SENT] = lane[SENT]
-    if lane[ACC] != 0 or lane[BAD] != 0 or sent == 0 or not _ended(buffer, row, lane[AT]):
+    sent = plan[slice_, WERE_SENT] = state[COUNT, lane]
+    if state[ACC, lane] != 0 or state[BAD, lane] != 0 or sent == 0 or not _ended(buffer, row, np.int64(state[BIT, lane])):
         return False
     return plan[slice_, MUST_ALL] == 0 or sent == row[_COUNT] + 1
 
 
 @numba.njit(_nrt=False)
-def _run(form, states, buffer, lanes, places, out, index, dense):
+def _turns(form, state, buffer, places, out, index, dense):
     if form == 0:
-        runs_rice(states, buffer, lanes, out, index, dense)
-    elif form == 1:
-        runs_delta(states, buffer, lanes, out, index, dense)
-    elif form == 2:
-        values_rice(states, buffer, lanes, places, out, index, dense)
-    elif form == 3:
-        values_delta(states, buffer, lanes, places, out, index, dense)
-    else:
-        runs_packed(states, buffer, lanes, out, index, dense)
+        return _runs_packed(state, buffer, places, out, index, dense)
+    if form == 1:
+        return _runs_rice(state, buffer, places, out, index, dense)
+    if form == 2:
+        return _runs_delta(state, buffer, places, out, index, dense)
+    if form == 3:
+        return _values_rice(state, buffer, places, out, index, dense)
+    return _values_delta(state, buffer, places, out, index, dense)
 
 
 @numba.njit(_nrt=False)
-def _settle(form, waiting, waits, states, buffer, table, plan, lanes, places, out, index, dense):
-    """Decodes what waits in a form's two lanes. The slice that is not right, or −1."""
-    for lane in range(waits, 2):
-        lanes[lane, BIT], lanes[lane, PIXELS] = lanes[0, BIT], 0
-    _run(form, states, buffer, lanes, places, out, index, dense)
-    for lane in range(waits):
-        if not _right(buffer, table, plan, lanes[lane], waiting[lane]):
-            return waiting[lane]
-    return -1
+def _until_one_ends(form, state, buffer, places, out, index, dense):
+    """Decodes the slices of all lanes until one has ended; its lane."""
+    kind, runs = (form, True) if form < 3 else (form - 2, False)
+    while True:
+        looks = _turns(form, state, buffer, places, out, index, dense)
+        for lane in range(LANES):
+            if looks >> lane & 1 and not one(state, lane, buffer, places, out, index, dense, kind, runs):
+                return lane
+
+
+@numba.njit(_nrt=False)
+def _copy(state, places, source, target, listed):
+    """What is in one lane into another."""
+    for row in range(STATE):
+        state[row, target] = state[row, source]
+    if listed:
+        for place in range(state[COUNT, source], state[PIXELS, source]):
+            places[target, place] = places[source, place]
+
+
+@numba.njit(_nrt=False)
+def _settle(form, state, waiting, waits, buffer, table, plan, places, out, index, dense):
+    """Decodes until one of the first `waits` lanes has ended, and puts the last of them in its place. The slice if it is not right, or −1.
+
+    Lanes behind them do the same as the first, and put down the same: a turn takes no longer for it.
+    """
+    listed = form >= 3
+    if waits <= _FEW:
+        ended, (kind, runs) = waits - 1, (form - 2, False) if listed else (form, True)
+        while one(state, ended, buffer, places, out, index, dense, kind, runs):
+            pass
+    else:
+        for lane in range(waits, LANES):
+            _copy(state, places, 0, lane, listed)
+        ended = _until_one_ends(form, state, buffer, places, out, index, dense)
+    slice_ = waiting[ended]
+    right = _right(buffer, table, plan, state, ended, slice_)
+    if ended != waits - 1:
+        _copy(state, places, waits - 1, ended, listed)
+        waiting[ended] = waiting[waits - 1]
+    return -1 if right else slice_
 
 
 def scratch() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Where `decode` keeps the slices that wait for a second one of their form: compiled code without reference counts makes no arrays."""
-    places = np.empty((_FORMS, 2, SLICE_PIXELS), np.uint16)
-    return np.zeros((_FORMS, 2, LANE), np.int64), places, np.zeros((_FORMS, 2), np.int64), np.zeros(_FORMS, np.int64)
+    """Where `decode` keeps the slices under way: compiled code without reference counts makes no arrays."""
+    places = np.zeros((_FORMS, LANES, SLICE_PIXELS), np.uint16)
+    return np.zeros((_FORMS, STATE, LANES), np.int32), places, np.zeros((_FORMS, LANES), np.int64), np.zeros(_FORMS, np.int64)
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def decode(states, buffer, table, plan, first, last, out, index, dense, lanes, places, waiting, waits):
+def decode(buffer, table, plan, first, last, out, index, dense, states, places, waiting, waits):
     """Decodes slices `first` … `last` − 1 of `plan`. A slice that this function leaves to the careful decoder, or −1 if there is none.
 
     Parameters
     ----------
-    states : uint32 array
-        `bits.STATES`.
     buffer : uint8 array
         `bits.SLACK` bytes at least behind the last packet.
     table, plan : int64 arrays
@@ -148,14 +166,14 @@ def decode(states, buffer, table, plan, first, last, out, index, dense, lanes, p
     index : uint32 array
         Sparse: as `out`, the pixels sent, counted from the slice's first.
     dense : bool
-    lanes, places, waiting, waits : arrays
+    states, places, waiting, waits : arrays
         What `scratch` gives, of each thread's own.
     """
     waits[:] = 0
     for slice_ in range(first, last):
         row, base = table[plan[slice_, ROW]], plan[slice_, INTO]
         pixels, positions, values, tap = row[_COUNT] + 1, row[_POSITIONS], row[_VALUES], row[_TAP]
-        bits, begin = _TAP_BITS[tap], row[_OFFSET] + HEADER_BYTES
+        bits, begins = _TAP_BITS[tap], row[_OFFSET] + HEADER_BYTES
         if dense:
             out[base : base + pixels] = 0
         if bits == 0 or values > _DELTA or positions == _FLAGGED:
@@ -167,22 +185,23 @@ def decode(states, buffer, table, plan, first, last, out, index, dense, lanes, p
             if plan[slice_, MUST_ALL]:
                 return slice_
             continue
-        form = (values == _DELTA) + 2 * (positions != _RUNS) if values != _PACKED else _FORMS - 1
-        lane, its_places = lanes[form, waits[form]], places[form, waits[form]]
-        bit, sent = begin * 8, pixels
+        form = values if positions == _RUNS else values + 2  # ALL or BITMAP with PACKED uses no lane
+        lane = waits[form]
+        bit, sent = begins * 8, pixels
         if positions == _BITMAP:
-            sent = _bitmap(buffer, begin, pixels, its_places)
+            sent = _bitmap(buffer, begins, pixels, places[form, lane])
             bit += pixels
         elif positions == _ALL:
             for place in range(pixels):
-                put(its_places, place, place)
+                put(places[form, lane], place, place)
         if values == _PACKED and positions != _RUNS:
             plan[slice_, WERE_SENT] = sent
-            bit = _packed(buffer, bit, bits, sent, its_places, base, out, index, dense)
+            bit = _packed(buffer, bit, bits, sent, places[form, lane], base, out, index, dense)
             if sent == 0 or not _ended(buffer, row, bit) or (plan[slice_, MUST_ALL] and sent != pixels):
                 return slice_
             continue
-        lane[BIT], lane[PIXELS], lane[BASE] = bit, sent, base
+        state = states[form]
+        threshold, sign, negative = 0, 0, 0
         if values == _RICE:
             prefix = np.int64(peek(buffer, bit)) & ((1 << PREFIX_BITS) - 1)
             threshold, mode = prefix & ((1 << _T_BITS) - 1), prefix >> _T_BITS
@@ -190,21 +209,24 @@ def decode(states, buffer, table, plan, first, last, out, index, dense, lanes, p
                 return slice_
             if plan[slice_, MUST_MODE] >= 0 and mode != plan[slice_, MUST_MODE]:
                 return slice_
-            lane[BIT] += PREFIX_BITS
-            lane[THRESHOLD] = threshold
-            lane[SIGN] = 2 if mode == _ABS or threshold == 0 else np.int64(mode == _NEG)
-        waiting[form, waits[form]] = slice_
+            bit += PREFIX_BITS
+            sign = np.int64(mode == _ABS or threshold == 0)
+            negative = np.int64(mode == _NEG and sign == 0)
+        begin(state, lane, bit, sent, base, values)
+        state[T, lane], state[SIGN, lane], state[NEGATIVE, lane] = threshold, sign, negative
+        waiting[form, lane] = slice_
         waits[form] += 1
-        if waits[form] == 2:
-            wrong = _settle(form, waiting[form], 2, states, buffer, table, plan, lanes[form], places[form], out, index, dense)
+        if waits[form] == LANES:
+            wrong = _settle(form, state, waiting[form], LANES, buffer, table, plan, places[form], out, index, dense)
             if wrong >= 0:
                 return wrong
-            waits[form] = 0
+            waits[form] -= 1
     for form in range(_FORMS):
-        if waits[form]:
-            wrong = _settle(form, waiting[form], waits[form], states, buffer, table, plan, lanes[form], places[form], out, index, dense)
+        while waits[form]:
+            wrong = _settle(form, states[form], waiting[form], waits[form], buffer, table, plan, places[form], out, index, dense)
             if wrong >= 0:
                 return wrong
+            waits[form] -= 1
     return -1
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from macropix.gateware.wire import CRC_BYTES, HEADER_BYTES, SLICE_PIXELS, Kind, Mode, Read, Saturation, Tap
-from macropix.host.decode.bits import SLACK, STATES
+from macropix.host.decode.bits import SLACK
 from macropix.host.decode.bytes import Packet
 from macropix.host.decode.crc import CRC16_TABLE, CRC32_TABLE
 from macropix.host.decode.frames import FrameAssembler
@@ -319,7 +319,7 @@ class StackDecoder:
         return min((wrong for part in parts if (wrong := part.result()) >= 0), default=-1)
 
     def _decode_part(self, first: int, last: int, out: np.ndarray, own: tuple) -> int:
-        return decode(STATES, self._buffer, self._table, self._plan, first, last, out, self._index, not self.sparse, *own)
+        return decode(self._buffer, self._table, self._plan, first, last, out, self._index, not self.sparse, *own)
 
     def _stack(self, frames: np.ndarray, slices: int, out: np.ndarray) -> Stack:
         assembler = self.assembler
