@@ -25,6 +25,8 @@ __all__ = ["ARRAYS", "decode_cases", "growth"]
 
 #: array, frames recorded, times the stream is decoded in one run
 ARRAYS = ((32, 2000, 4), (2048, 2, 4))
+#: register `noise_signal`: no two frames are alike
+_NOISE = 200
 #: bytes read from a file at once
 PIECE = 1 << 20
 #: bytes that are streamed to see whether memory grows
@@ -55,7 +57,7 @@ def decode_cases(
         for share in shares:
             if progress is not None:
                 progress("bench decode", len(cases), len(ARRAYS) * len(shares))
-            recorded = record([steps(side, side, seed)], share=share, frames=count, seed=seed, noise=40)
+            recorded = record([steps(side, side, seed)], share=share, frames=count, seed=seed, noise=_NOISE)
             cases.append(_case(recorded, side, share, times))
     return cases
 

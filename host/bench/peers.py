@@ -76,7 +76,7 @@ def _expelliarmus(wizard: Any, encoding: str, path: Path, out: np.ndarray) -> Ca
 
 
 def filter2d(stack: np.ndarray, weights: np.ndarray, threshold: float) -> Callable[[], np.ndarray] | None:
-    """OpenCV on one thread: u16 frames to f32, the kernel, |y| ≥ T as u8. None if there is no OpenCV."""
+    """OpenCV on one thread: u16 frames to f32, the kernel, |y| > T as f32. None if there is no OpenCV."""
     if missing("cv2"):
         return None
     import cv2  # pyright: ignore[reportMissingImports]
@@ -84,7 +84,7 @@ def filter2d(stack: np.ndarray, weights: np.ndarray, threshold: float) -> Callab
     cv2.setNumThreads(1)
     kernel = np.ascontiguousarray(weights, np.float32)
     shape = stack.shape[1:]
-    y, out = np.empty(shape, np.float32), np.empty(shape, np.uint8)
+    y, out = np.empty(shape, np.float32), np.empty(shape, np.float32)
 
     def run() -> np.ndarray:
         for frame in stack:

@@ -44,7 +44,7 @@ def test_the_rice_reference_by_hand():
 def test_a_recorded_stream_is_what_was_asked_for(small):
     assert len(small.frames) == 20
     assert 0.15 < small.sent / small.pixels < 0.3
-    assert len({frame.index.tobytes() for frame in small.frames}) == 20  # noise: no two alike
+    assert len({frame.value.tobytes() for frame in small.frames}) == 20  # noise: no two alike
     assert len(small.data) - small.payload_bytes == small.slices * (HEADER_BYTES + CRC_BYTES)
     assert sum(small.codes.values()) == small.slices == 20
     decode.check(small)

@@ -41,7 +41,8 @@ def test_every_kernel(macro, read):
     for seed, name in enumerate(kernels.names(macro)):
         codes = kernels.get(name, macro).codes.reshape(-1)
         registers = {**reset_registers(), "read": read.value, "threshold": 17, "threshold_mode": list(ThresholdMode)[seed % 3].value}
-        assert np.any(same(SMALL[macro], registers, codes, np.zeros(macro**2, int), seed))
+        value = same(SMALL[macro], registers, codes, np.zeros(macro**2, int), seed)
+        assert value.any() or (read is Read.SINGLE and codes[macro**2 // 2] == 0)
 
 
 @pytest.mark.parametrize("mode", list(ThresholdMode))
