@@ -155,4 +155,4 @@ def _grown(name: str) -> int:
 
 
 if __name__ == "__main__":
-    print(_grown(sys.argv[1]))
+    sys.stdout.write(str(_grown(sys.argv[1])))

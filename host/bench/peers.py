@@ -7,6 +7,7 @@ The event formats carry a place, a time and a polarity, and no value: they are a
 events are scattered by a loop compiled like ours. What is not installed is left out, and said.
 """
 
+import importlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -42,11 +43,10 @@ def _scatter(t, x, y, p, tick, out):  # pragma: no cover (compiled)
 
 
 def event_files(frames: Sequence[Frame], folder: Path) -> dict[str, Callable[[], np.ndarray]]:
-    """Decoders of the same frames as files of events, by name; each gives the frames, 1 where a pixel was sent. None if there is no peer."""
+    """Decoders of the same frames as files of events, by name; each gives the frames, 1 where a pixel was sent."""
     if missing("expelliarmus"):
         return {}
-    from expelliarmus import Wizard  # pyright: ignore[reportMissingImports]
-
+    wizard: Any = importlib.import_module("expelliarmus").Wizard
     events = np.zeros(sum(frame.index.size for frame in frames), _EVENTS)
     at = 0
     for number, frame in enumerate(frames):
@@ -58,8 +58,8 @@ def event_files(frames: Sequence[Frame], folder: Path) -> dict[str, Callable[[],
     runs: dict[str, Callable[[], np.ndarray]] = {}
     for encoding, suffix in (("evt3", "raw"), ("evt2", "raw"), ("dat", "dat")):
         path = folder / f"{encoding}.{suffix}"
-        Wizard(encoding=encoding).save(str(path), events)
-        runs[f"expelliarmus {encoding}"] = _expelliarmus(Wizard, encoding, path, out)
+        wizard(encoding=encoding).save(str(path), events)
+        runs[f"expelliarmus {encoding}"] = _expelliarmus(wizard, encoding, path, out)
     return runs
 
 
@@ -79,8 +79,7 @@ def filter2d(stack: np.ndarray, weights: np.ndarray, threshold: float) -> Callab
     """OpenCV on one thread: u16 frames to f32, the kernel, |y| > T as f32. None if there is no OpenCV."""
     if missing("cv2"):
         return None
-    import cv2  # pyright: ignore[reportMissingImports]
-
+    cv2: Any = importlib.import_module("cv2")
     cv2.setNumThreads(1)
     kernel = np.ascontiguousarray(weights, np.float32)
     shape = stack.shape[1:]

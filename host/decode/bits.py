@@ -1,26 +1,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the compiled decoders are made of: unaligned words, zeros counted, one step of an adaptive Rice code.
+"""What the compiled decoders are made of: unaligned words, zeros counted, elements of arrays without a check.
 
-    buffer ── word at a bit ──► bits ── rice ──► value, bits taken            state ── value ──► next state
+buffer ── word at a byte, shifted ──► bits          array ── get, put ──► element
 
 Nothing here checks a bound: whoever calls has put `SLACK` bytes behind the last one that counts, and looks afterwards whether what was
 read lay within the payload. Indices never wrap around; numba's own `a[i]` pays three instructions for that.
-
-A code's state is one number, `(a − (a >> 3)) << 8 | k` of the protocol's `a`: one look-up in `STATES` gives the next.
 """
 
 import sys
+from typing import Any
 
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+from numba import extending, types
 from numba.np.arrayobj import make_array
 
-from macropix.gateware.wire import DELTA, GAP, VALUE, Rice
+from macropix.gateware.wire import DELTA, GAP, VALUE
 
-__all__ = ["SLACK", "STATES", "get", "peek", "put", "rice", "start_of", "step", "trailing_zeros", "word_at"]
+__all__ = ["SLACK", "called", "entered", "get", "inlined", "intrinsic", "peek", "put", "trailing_zeros", "word_at"]
 
 assert sys.byteorder == "little", "the compiled decoder reads words as they lie in memory: least significant byte first"
 
@@ -28,18 +26,14 @@ assert sys.byteorder == "little", "the compiled decoder reads words as they lie 
 SLACK = 8192
 assert 1024 * (GAP.max_bits + 1 + max(VALUE.max_bits, DELTA.max_bits)) // 8 + 256 <= SLACK
 
-_STATE_BITS = max(code.state_bits for code in (GAP, VALUE, DELTA))
-#: by a: (a − (a >> 3)) << 8 | k
-STATES = np.array([((a - (a >> 3)) << 8) | (((a >> 1) + (a >> 3)) >> 3).bit_length() for a in range(1 << _STATE_BITS)], np.uint32)
-_MASK = STATES.size - 1
-
 _U = np.uint64
-_LIMIT = Rice.LIMIT
-
-
-def start_of(code: Rice) -> int:
-    """A code's state at the start of a slice."""
-    return int(STATES[code.start])
+_njit: Any = numba.njit
+# without reference counts: an array handed on within a branch is else counted up and down at each pixel, which takes longer than the pixel
+#: decorates functions called from compiled ones; written out where they are called; called from Python
+called, inlined = _njit(_nrt=False), _njit(inline="always", _nrt=False)
+entered = _njit(cache=True, nogil=True, _nrt=False)
+#: decorates what is written in LLVM's terms
+intrinsic: Any = extending.intrinsic
 
 
 def _place(context, builder, array_type, array, at):
@@ -90,25 +84,7 @@ def trailing_zeros(typingctx, word):
     return types.int64(types.uint64), generate
 
 
-@numba.njit(inline="always", _nrt=False)
+@inlined
 def peek(buffer, bit):
     """57 bits at least from `bit` on."""
     return word_at(buffer, bit >> 3) >> _U(bit & 7)
-
-
-@numba.njit(inline="always", _nrt=False)
-def rice(bits, state, raw_bits):
-    """(value, bits taken, 1 if it was escaped and had a code of its own) of the code that `bits` begin with."""
-    k = state & 63
-    ones = trailing_zeros(~bits)
-    if ones >= _LIMIT:
-        value = np.int64((bits >> _U(_LIMIT)) & _U((1 << raw_bits) - 1))
-        return value, np.int64(_LIMIT + raw_bits), np.int64(value >> k < _LIMIT)
-    low = np.int64((bits >> _U(ones + 1)) & ((_U(1) << _U(k)) - _U(1)))
-    return (ones << k) + low, ones + 1 + k, np.int64(0)
-
-
-@numba.njit(inline="always", _nrt=False)
-def step(states, state, value):
-    """The state behind `value`. Of a value that no encoder writes: any state."""
-    return get(states, ((state >> 8) + value) & _MASK)

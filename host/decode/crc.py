@@ -6,11 +6,10 @@ bytes ──► table of each place ── xor ──► CRC        (a CRC is li
 The tables are computed from `wire`'s polynomials when this is imported.
 """
 
-import numba
 import numpy as np
 
 from macropix.gateware.wire import CRC16, CRC32, HEADER_BYTES
-from macropix.host.decode.bits import get, word_at
+from macropix.host.decode.bits import entered, get, inlined, word_at
 
 __all__ = ["CRC16_BYTES", "CRC16_NONE", "CRC16_TABLE", "CRC32_TABLE", "crc16", "crc32"]
 
@@ -50,7 +49,7 @@ CRC32_TABLE = _crc32_table()
 CRC16_TABLE, CRC16_NONE = _crc16_table()
 
 
-@numba.njit(inline="always", _nrt=False)
+@inlined
 def crc16(table, buffer, at):
     """CRC-16 of the header's bytes from `at` on."""
     crc = np.int64(CRC16_NONE)
@@ -59,7 +58,7 @@ def crc16(table, buffer, at):
     return crc
 
 
-@numba.njit(inline="always", _nrt=False)
+@inlined
 def _eight(table, word, place):
     """What eight bytes leave behind, the last of which `place` bytes follow."""
     crc = get(table, place * 256 + np.int64(word >> _U(56)))
@@ -68,7 +67,7 @@ def _eight(table, word, place):
     return crc
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False)
+@entered
 def crc32(table, buffer, at, end):
     """CRC-32 of bytes `at` … `end` − 1."""
     crc = np.int64(0xFFFFFFFF)

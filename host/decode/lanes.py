@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One pixel of one lane, in plain words: what `wide` does for eight, and what it leaves: escapes, and the ends of slices.
+"""One pixel of one lane, in plain words: what `wide` does for sixteen, and what it leaves: escapes, and the ends of slices.
 
     state of a lane ─► gap? ─► value ─► pixel put down, state stepped          gap up to the end, or all values there: the slice has ended
 
 Nothing is refused underway: marks are kept, and `payloads` holds them, and where the codes ended, against the header.
 """
 
-import numba
 import numpy as np
 
 from macropix.gateware.wire import DELTA, GAP, TAP_BITS, VALUE, Rice, Tap, Values
-from macropix.host.decode.bits import get, peek, put, trailing_zeros
-from macropix.host.decode.wide import ACC, AT, BAD, BASE, BEFORE, BIT, COUNT, GAPS, NEGATIVE, PIXELS, SIGN, T, VALUES
+from macropix.host.decode.bits import called, get, peek, put, trailing_zeros
+from macropix.host.decode.wide import ACC, AT, BAD, BASE, BEFORE, BIT, COUNT, GAPS, NEGATIVE, PIXELS, SIGN, VALUES, T
 
-__all__ = ["begin", "one"]
+__all__ = ["fill", "one"]
 
 _PACKED, _RICE, _DELTA = (int(kind.value) for kind in Values)
 _BITS = TAP_BITS[Tap.OUT]
@@ -25,8 +24,8 @@ _MOST = (1 << 24) - 1
 _U = np.uint64
 
 
-@numba.njit(_nrt=False)
-def begin(state, lane, bit, pixels, base, kind):
+@called
+def fill(state, lane, bit, pixels, base, kind):
     """A slice, or a list of places, of `pixels` into a lane."""
     state[BIT, lane], state[PIXELS, lane], state[BASE, lane] = bit, pixels, base
     state[AT, lane] = state[BEFORE, lane] = state[COUNT, lane] = state[ACC, lane] = state[BAD, lane] = 0
@@ -35,7 +34,7 @@ def begin(state, lane, bit, pixels, base, kind):
     state[T, lane] = state[SIGN, lane] = state[NEGATIVE, lane] = 0
 
 
-@numba.njit(_nrt=False)
+@called
 def _code(bits, a, raw_bits):
     """(value, bits taken, mark of a needless escape) of a Rice code."""
     mean, k = ((a >> 1) + (a >> 3)) >> 3, 0
@@ -50,7 +49,7 @@ def _code(bits, a, raw_bits):
     return (ones << k) + low, ones + 1 + k, np.int64(0)
 
 
-@numba.njit(_nrt=False)
+@called
 def one(state, lane, buffer, places, out, index, dense, kind, runs):
     """The next pixel of a lane; False if there is none: its slice has ended, and BIT stands behind the last code."""
     bit, at, count, base = np.int64(state[BIT, lane]), np.int64(state[AT, lane]), np.int64(state[COUNT, lane]), np.int64(state[BASE, lane])

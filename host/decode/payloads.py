@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The payloads of many slices, compiled: each decoded straight to its place, dense or sparse, or the first that is not plainly right named.
 
-rows of the table, where each goes ─► by form ─► sixteen abreast (`wide`) ─► pixels ─► codes end where the header says? ─► else: stop
+table, where each goes ─► by form ─► sixteen abreast (`wide`) ─► pixels ─► codes end where the header says? ─► else: stop
 
-It accepts exactly what `slices.decode_slice` accepts, but for FLAGGED, which it leaves to it. A slice that it does not accept is named, not judged: the careful decoder says what is wrong with it.
+It accepts exactly what `slices.decode_slice` accepts, but for FLAGGED, which it leaves to it. A slice that it does not accept is named,
+not judged: the careful decoder says what is wrong with it.
 """
 
-import numba
 import numpy as np
 
 from macropix.gateware.wire import HEADER_BYTES, PREFIX_BITS, SLICE_PIXELS, Positions, ThresholdMode, Values
-from macropix.host.decode.bits import get, peek, put, trailing_zeros, word_at
-from macropix.host.decode.lanes import begin, one
+from macropix.host.decode.bits import called, entered, get, peek, put, trailing_zeros, word_at
+from macropix.host.decode.lanes import fill, one
 from macropix.host.decode.scan import COLUMN
 from macropix.host.decode.slices import TAP_BITS
 from macropix.host.decode.wide import ACC, BAD, BIT, COUNT, LANES, NEGATIVE, PIXELS, SIGN, STATE, T, turns
@@ -37,7 +37,7 @@ _values_rice, _values_delta = turns(_RICE, False), turns(_DELTA, False)
 _U = np.uint64
 
 
-@numba.njit(_nrt=False)
+@called
 def _bitmap(buffer, at, pixels, places):
     """Places of the ones among `pixels` bits from byte `at` on; how many there are."""
     count = 0
@@ -52,7 +52,7 @@ def _bitmap(buffer, at, pixels, places):
     return count
 
 
-@numba.njit(_nrt=False)
+@called
 def _packed(buffer, bit, bits, count, places, base, out, index, dense):
     """`count` values in two's complement; the bit behind them."""
     top, mask = bits - 1, _U((1 << bits) - 1)
@@ -69,7 +69,7 @@ def _packed(buffer, bit, bits, count, places, base, out, index, dense):
     return bit
 
 
-@numba.njit(_nrt=False)
+@called
 def _ended(buffer, row, bit):
     """Whether codes that end at `bit` fill the payload, and zeros the rest of its last byte."""
     limit = (row[_OFFSET] + HEADER_BYTES + row[_LENGTH]) * 8
@@ -78,7 +78,7 @@ def _ended(buffer, row, bit):
     return peek(buffer, bit) & ((_U(1) << _U(limit - bit)) - _U(1)) == 0
 
 
-@numba.njit(_nrt=False)
+@called
 def _right(buffer, table, plan, state, lane, slice_):
     """Whether a lane whose slice has ended is a slice as it must be; notes how many pixels were sent."""
     row = table[plan[slice_, ROW]]
@@ -88,7 +88,7 @@ def _right(buffer, table, plan, state, lane, slice_):
     return plan[slice_, MUST_ALL] == 0 or sent == row[_COUNT] + 1
 
 
-@numba.njit(_nrt=False)
+@called
 def _turns(form, state, buffer, places, out, index, dense):
     if form == 0:
         return _runs_packed(state, buffer, places, out, index, dense)
@@ -101,7 +101,7 @@ def _turns(form, state, buffer, places, out, index, dense):
     return _values_delta(state, buffer, places, out, index, dense)
 
 
-@numba.njit(_nrt=False)
+@called
 def _until_one_ends(form, state, buffer, places, out, index, dense):
     """Decodes the slices of all lanes until one has ended; its lane."""
     kind, runs = (form, True) if form < 3 else (form - 2, False)
@@ -112,7 +112,7 @@ def _until_one_ends(form, state, buffer, places, out, index, dense):
                 return lane
 
 
-@numba.njit(_nrt=False)
+@called
 def _copy(state, places, source, target, listed):
     """What is in one lane into another."""
     for row in range(STATE):
@@ -122,7 +122,7 @@ def _copy(state, places, source, target, listed):
             places[target, place] = places[source, place]
 
 
-@numba.njit(_nrt=False)
+@called
 def _settle(form, state, waiting, waits, buffer, table, plan, places, out, index, dense):
     """Decodes until one of the first `waits` lanes has ended, and puts the last of them in its place. The slice if it is not right, or −1.
 
@@ -151,7 +151,7 @@ def scratch() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return np.zeros((_FORMS, STATE, LANES), np.int32), places, np.zeros((_FORMS, LANES), np.int64), np.zeros(_FORMS, np.int64)
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False)
+@entered
 def decode(buffer, table, plan, first, last, out, index, dense, states, places, waiting, waits):
     """Decodes slices `first` … `last` − 1 of `plan`. A slice that this function leaves to the careful decoder, or −1 if there is none.
 
@@ -212,7 +212,7 @@ def decode(buffer, table, plan, first, last, out, index, dense, states, places, 
             bit += PREFIX_BITS
             sign = np.int64(mode == _ABS or threshold == 0)
             negative = np.int64(mode == _NEG and sign == 0)
-        begin(state, lane, bit, sent, base, values)
+        fill(state, lane, bit, sent, base, values)
         state[T, lane], state[SIGN, lane], state[NEGATIVE, lane] = threshold, sign, negative
         waiting[form, lane] = slice_
         waits[form] += 1
@@ -230,7 +230,7 @@ def decode(buffer, table, plan, first, last, out, index, dense, states, places, 
     return -1
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False)
+@entered
 def close_up(plan, slices, pixels, out, found, value, index):
     """What a sparse `decode` has left at each slice's place, one behind the other; `index` counts from the frame's first pixel."""
     at = 0

@@ -4,11 +4,10 @@
 bytes ─► 0xA5? ─► CRC-16? ─► whole? ─► CRC-32? ─► a row of the table: offset, fields of the header
 """
 
-import numba
 import numpy as np
 
 from macropix.gateware.wire import CRC_BYTES, HEADER_BYTES, UP_SYNC, Header, Kind
-from macropix.host.decode.bits import get, word_at
+from macropix.host.decode.bits import entered, get, word_at
 from macropix.host.decode.crc import CRC16_BYTES, crc16, crc32
 from macropix.host.decode.layout import fields
 from macropix.host.decode.statistics import PacketStatistics
@@ -30,9 +29,9 @@ _KINDS = len(Kind)
 _SKIPPED, _BROKEN, _BAD, _MISSING = (STATISTICS.index(name) for name in ("skipped", "broken", "bad_headers", "end_missing"))
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False)
+@entered
 def scan(crc16_table, crc32_table, buffer, at, size, final, table, rows, counts):
-    """Searches bytes `at` … `size` − 1. (where to go on, rows of the table that are filled): as far as whole packets and room in the table go.
+    """(where to go on, rows that are filled) of a search of bytes `at` … `size` − 1, as far as packets are whole and have rows.
 
     Parameters
     ----------

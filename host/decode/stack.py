@@ -94,10 +94,22 @@ class Stack:
         for n, (shot, time, kernel, tap, tag, saturated, slices, wire_bytes, place) in enumerate(zip(*columns)):
             here = slice(ends[n], ends[n + 1])
             yield Frame(
-                rows=self.shape[0], cols=self.shape[1], index=self.index[here].copy(), value=self.value[here].copy(), shot=shot, kernel=kernel,
-                tap=_TAPS[tap], time=time, tag=tag, epoch=self.epoch, saturated=Saturation(saturated), slices=slices, wire_bytes=wire_bytes,
-                masked_index=self.masked.get(n, _NOTHING), settings=self.known[place] if place >= 0 else None,
-            )  # fmt: skip
+                rows=self.shape[0],
+                cols=self.shape[1],
+                index=self.index[here].copy(),
+                value=self.value[here].copy(),
+                shot=shot,
+                kernel=kernel,
+                tap=_TAPS[tap],
+                time=time,
+                tag=tag,
+                epoch=self.epoch,
+                saturated=Saturation(saturated),
+                slices=slices,
+                wire_bytes=wire_bytes,
+                masked_index=self.masked.get(n, _NOTHING),
+                settings=self.known[place] if place >= 0 else None,
+            )
 
 
 _TAPS = {int(tap.value): tap for tap in Tap}
@@ -172,7 +184,7 @@ class StackDecoder:
             yield from self._search(final=False)
 
     def finish(self) -> Iterator[Stack]:
-        """The stream has ended: what is still found behind an unfinished packet. The assembler is not told; see `FrameAssembler.finish`."""
+        """The stream has ended: what is found behind an unfinished packet. The assembler is not told: see `FrameAssembler.finish`."""
         yield from self._search(final=True)
         while self._row < self._rows:
             yield from self._carefully()
@@ -214,7 +226,7 @@ class StackDecoder:
         fields = self._table[row].tolist()
         begin = fields[0] + HEADER_BYTES
         payload = self._buffer[begin : begin + fields[_LENGTH]].tobytes()
-        return Packet(*fields[1:], payload, self._base + fields[0])
+        return Packet(*fields[1:], payload, self._base + fields[0])  # pyright: ignore[reportCallIssue]
 
     # ---- frames ---------------------------------------------------------------------------------------------
 

@@ -6,9 +6,8 @@ table of packets ─► epoch, number, tag, sequence as they must be, first to l
                          ▼ stop: `FrameAssembler` judges from here on
 """
 
-import numba
-
 from macropix.gateware.wire import SLICE_PIXELS, Kind
+from macropix.host.decode.bits import called, entered
 from macropix.host.decode.payloads import INTO, MUST_ALL, MUST_MODE, MUST_THRESHOLD, ROW
 from macropix.host.decode.scan import COLUMN
 
@@ -32,7 +31,7 @@ _C = tuple(
 _KIND, _FIRST, _LAST, _LENGTH, _SATURATED, _NUMBER, _EPOCH, _TAG_, _SHOT, _COUNT, _KERNEL_, _TAP, _WHERE = _C
 
 
-@numba.njit(_nrt=False)
+@called
 def _settings(known, tag, kernel, guess):
     """Row of the known settings with this tag and kernel, or −1."""
     if 0 <= guess < known.shape[0] and known[guess, _TAG] == tag and known[guess, _KERNEL] == kernel:
@@ -43,7 +42,7 @@ def _settings(known, tag, kernel, guess):
     return -1
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False)
+@entered
 def plan_frames(table, row, rows, epoch, number, known, trusting, reads, room, plan, frames, overhead):
     """Plans the whole frames that begin at `row`: (frames, slices, row behind them, why it stopped).
 

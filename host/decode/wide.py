@@ -5,7 +5,8 @@
                                        │ an escape, or an end: the turn is not taken, and the lanes told that need a look of their own
 
 A code's length says where the next begins, so one slice is a chain of some 26 clocks a pixel, and two by turns still some 60 instructions.
-Eight in a vector share nearly all of them, and two vectors wait by turns. Written in LLVM's terms, since numba has none for vectors; a processor without them gets the same in pieces.
+Eight in a vector share nearly all of them, and two vectors wait by turns. Written in LLVM's terms, since numba has none for
+vectors; a processor without them gets the same in pieces.
 
 What happens in a turn is what `lanes.one` says for one lane in plain words.
 """
@@ -13,19 +14,36 @@ What happens in a turn is what `lanes.one` says for one lane in plain words.
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from macropix.gateware.wire import TAP_BITS, Rice, Tap, Values
+from macropix.host.decode.bits import intrinsic
 
-__all__ = ["ACC", "AT", "BAD", "BASE", "BEFORE", "BIT", "COUNT", "GAPS", "LANES", "NEGATIVE", "PIXELS", "SIGN", "STATE", "T", "VALUES", "turns"]
+__all__ = [
+    "ACC",
+    "AT",
+    "BAD",
+    "BASE",
+    "BEFORE",
+    "BIT",
+    "COUNT",
+    "GAPS",
+    "LANES",
+    "NEGATIVE",
+    "PIXELS",
+    "SIGN",
+    "STATE",
+    "VALUES",
+    "T",
+    "turns",
+]
 
 #: lanes of a vector; vectors worked on by turns, so that what one waits for another fills; slices abreast
 WIDE, GROUPS = 8, 2
 LANES = WIDE * GROUPS
-#: rows of the state, int32, a column a lane: next bit; next pixel; a of the gaps, of the values; last value (DELTA); pixels so far; marks of a
-#: value out of range, of a needless escape; then what stays: pixels of the slice, or of a list of places; where its pixels go; T; sign bits
-#: (0, 1); the sign without one
+#: rows of the state, int32, a column a lane. What moves: next bit; next pixel; a of the gaps, of the values; last value (DELTA); pixels so
+#: far; marks of a value out of range, of a needless escape. What stays: pixels of the slice, or of a list of places; where its pixels go;
+#: T; sign bits (0, 1); the sign without one
 BIT, AT, GAPS, VALUES, BEFORE, COUNT, ACC, BAD, PIXELS, BASE, T, SIGN, NEGATIVE, STATE = range(14)
 _MOVING = (BIT, AT, GAPS, VALUES, BEFORE, COUNT, ACC)
 _FIXED = (PIXELS, BASE, T, SIGN, NEGATIVE)

@@ -72,9 +72,16 @@ def make(seed: int, names: list[str], *, other: bool = True) -> Made:
             past[:] = True
         masked = (rng.random(shape) < 0.1) if name == "raw" and rng.random() < 0.5 else np.zeros(shape, bool)
         frame = Frame(
-            shot=shot, kernel=0, tap=tap, taps={}, value=value, sent=past, masked=masked,
-            saturated=rng.integers(0, 16, shape).astype(np.uint8), counts={},
-        )  # fmt: skip
+            shot=shot,
+            kernel=0,
+            tap=tap,
+            taps={},
+            value=value,
+            sent=past,
+            masked=masked,
+            saturated=rng.integers(0, 16, shape).astype(np.uint8),
+            counts={},
+        )
         for start in range(0, value.size, 1024):
             forced = FORMS[rng.integers(len(FORMS))] if name in ("auto", "all") and rng.random() < 0.6 else (None, None)
             if not past.reshape(-1)[start : start + 1024].any():
@@ -90,7 +97,7 @@ def make(seed: int, names: list[str], *, other: bool = True) -> Made:
                     number=number,
                     positions=forced[0],
                     coding=forced[1],
-                )  # fmt: skip
+                )
             )
             number += 1
             if other and rng.random() < 0.03:
@@ -209,7 +216,7 @@ def test_every_form_is_decoded_by_the_compiled_way(positions, values, share, mon
                     number=len(packets),
                     positions=positions,
                     coding=values,
-                )  # fmt: skip
+                )
             )
         images.append(np.where(sent, value, 0))
     into = FrameAssembler(GEOMETRY)
@@ -243,7 +250,7 @@ def damaged(rng: random.Random, packets: list[bytes], kind: str) -> bytes:
     elif kind == "noise":
         packets.insert(at, rng.randbytes(rng.randrange(1, 60)) + b"\xa5" * rng.randrange(3))
     else:
-        packets = packets[:at] + [packets[at][: rng.randrange(len(packets[at]))]]
+        packets = [*packets[:at], packets[at][: rng.randrange(len(packets[at]))]]
     return b"".join(packets)
 
 
@@ -292,9 +299,21 @@ def test_payloads_that_no_encoder_writes(positions, values):
         else:
             changed[at] ^= 1 << rng.randrange(8)
         damaged_packet = packet(
-            Kind.DATA, bytes(changed), first=1, last=1, positions=positions.value, values=values.value, number=0, epoch=EPOCH,
-            tag=settings.tag, shot=0, count=value.size - 1, kernel=0, tap=0, where=0,
-        )  # fmt: skip
+            Kind.DATA,
+            bytes(changed),
+            first=1,
+            last=1,
+            positions=positions.value,
+            values=values.value,
+            number=0,
+            epoch=EPOCH,
+            tag=settings.tag,
+            shot=0,
+            count=value.size - 1,
+            kernel=0,
+            tap=0,
+            where=0,
+        )
         results = []
         for way in (carefully, fast):
             into = FrameAssembler(GEOMETRY)
@@ -324,9 +343,16 @@ def test_a_large_frame_comes_in_small_chunks_and_memory_is_bounded():
     settings = settings_of(read=Read.SINGLE.value)
     value = np.random.default_rng(1).integers(-40, 40, (256, 256))
     frame = Frame(
-        shot=0, kernel=0, tap=Tap.OUT, taps={}, value=value, sent=abs(value) >= 12, masked=value > 99,
-        saturated=np.zeros(value.shape, np.uint8), counts={},
-    )  # fmt: skip
+        shot=0,
+        kernel=0,
+        tap=Tap.OUT,
+        taps={},
+        value=value,
+        sent=abs(value) >= 12,
+        masked=value > 99,
+        saturated=np.zeros(value.shape, np.uint8),
+        counts={},
+    )
     into = FrameAssembler(geometry)
     into.know(settings)
     into.claim(EPOCH)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the payload is held against: run lengths and Rice codes with the best parameters of each frame, and words. Imports nothing of ours."""
+"""What the payload is held against: run lengths and Rice codes with each frame's best parameters, and words. Imports nothing of ours."""
 
 
 def rice(values: list[int]) -> int:

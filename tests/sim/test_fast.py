@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The compiled golden model is held to the plain one, which is held to scipy: every kernel, read and threshold, and values at every limit."""
+"""The compiled golden model is held to the plain one, which is held to scipy: every kernel, read, threshold, and values at every limit."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_thresholds(mode, threshold):
 
 @pytest.mark.parametrize("seed", range(30))
 def test_anything_the_registers_can_hold(seed):
-    """Weights to ±512, darks to ±2048, every gain, wells that cross, times to 4,095, maps: where sums are largest and all that clips clips."""
+    """Weights to ±512, darks to ±2048, every gain, wells that cross, times to 4,095, maps: where all that clips does."""
     rng = np.random.default_rng(seed)
     macro = int(rng.choice([3, 3, 5]))
     config = SMALL[macro]
