@@ -19,7 +19,7 @@ __all__ = ["best", "peak_memory", "rates", "reset_peak", "resident", "surroundin
 _PEERS = ("expelliarmus", "evt3", "opencv-python-headless")
 
 
-def best(runs: Mapping[str, Callable[[], Any]], *, rounds: int = 7, least: float = 0.3) -> dict[str, float]:
+def best(runs: Mapping[str, Callable[[], Any]], *, rounds: int = 5, least: float = 0.3) -> dict[str, float]:
     """Fewest seconds that each of `runs` took, by turns, after one run that does not count.
 
     Seconds of processor time of the whole process: what other programs take does not count, what a run's own threads take does.

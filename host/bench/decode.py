@@ -24,13 +24,13 @@ from macropix.host.errors import MismatchError
 __all__ = ["ARRAYS", "decode_cases", "growth"]
 
 #: array, frames recorded, times the stream is decoded in one run
-ARRAYS = ((32, 2000, 4), (2048, 2, 4))
+ARRAYS = ((32, 1000, 4), (2048, 1, 4))
 #: register `noise_signal`: no two frames are alike
 _NOISE = 200
 #: bytes read from a file at once
 PIECE = 1 << 20
 #: bytes that are streamed to see whether memory grows
-STREAMED = 192 << 20
+STREAMED = 128 << 20
 #: seconds the process that is watched for its memory may take
 SECONDS = 300.0
 
