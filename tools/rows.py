@@ -144,7 +144,9 @@ def bench_decode() -> Iterator[Row]:
         title, value = f"decode {case['case']}", case["mpixel_per_s"]
         if case["share"] == 0.25:
             limit = least[case["array"]]
-            yield made(f"{title}, Mpixel/s, CRC checked", value, f"≥ {limit:.0f}", done.returncode == 0 and value >= limit, " ".join(command))
+            yield made(
+                f"{title}, Mpixel/s, CRC checked", value, f"≥ {limit:.0f}", done.returncode == 0 and value >= limit, " ".join(command)
+            )
         peers = found.get("peers_missing") or case["peers"]
         ok = case["ratio"] is not None and case["ratio"] > 1
         yield made(f"{title}, by the fastest peer's", {"ratio": case["ratio"], "peers": peers}, "> 1", ok, " ".join(command))

@@ -24,7 +24,7 @@ from macropix.host.errors import MismatchError
 __all__ = ["ARRAYS", "decode_cases", "growth"]
 
 #: array, frames recorded, times the stream is decoded in one run
-ARRAYS = ((32, 1000, 4), (2048, 1, 4))
+ARRAYS = ((32, 1000, 20), (2048, 1, 4))
 #: register `noise_signal`: no two frames are alike
 _NOISE = 200
 #: bytes read from a file at once
@@ -67,7 +67,7 @@ def _case(recorded: Recorded, side: int, share: float, times: int) -> dict[str, 
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "stream.bin"
         path.write_bytes(recorded.data)
-        runs: dict[str, Callable[[], Any]] = {"": lambda: [_stream(recorded, path) for _ in range(times)]}
+        runs: dict[str, Callable[[], Any]] = {"": lambda: _stream(recorded, path, times)}
         for peer, run in peers.event_files(recorded.frames, Path(name)).items():
             _same_places(peer, run(), recorded)
             runs[peer] = lambda run=run: [run() for _ in range(times)]
@@ -91,13 +91,15 @@ def _case(recorded: Recorded, side: int, share: float, times: int) -> dict[str, 
     }
 
 
-def _stream(recorded: Recorded, path: Path) -> int:
-    """Decodes the whole file once; the frames that came."""
+def _stream(recorded: Recorded, path: Path, times: int) -> int:
+    """Decodes the whole file so often, as if the device had been claimed anew; the frames that came."""
     decoder, frames = StackDecoder(recorded.assembler(), reuse=True), 0
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            for stack in decoder.feed(piece):
-                frames += len(stack)
+    for _ in range(times):
+        decoder.assembler.claim(recorded.epoch)
+        with path.open("rb") as file:
+            while piece := file.read(PIECE):
+                for stack in decoder.feed(piece):
+                    frames += len(stack)
     return frames
 
 
@@ -149,8 +151,7 @@ def _grown(name: str) -> int:
         pass
     before = clock.resident()
     clock.reset_peak()
-    for _ in range(max(1, STREAMED // Path(path).stat().st_size)):
-        _stream(recorded, Path(path))
+    _stream(recorded, Path(path), max(1, STREAMED // Path(path).stat().st_size))
     return clock.peak_memory() - before
 
 

@@ -287,7 +287,7 @@ def test_payloads_that_no_encoder_writes(positions, values):
         frame, 0, registers=settings.registers, epoch=EPOCH, tag=settings.tag, time=0, number=0, positions=positions, coding=values
     )
     payload = text[20:-4]
-    for n in range(250):
+    for n in range(150):
         at = rng.randrange(len(payload))
         changed = bytearray(payload)
         if n % 5 == 0:
@@ -298,34 +298,26 @@ def test_payloads_that_no_encoder_writes(positions, values):
             changed[at:] = rng.randbytes(len(changed) - at)
         else:
             changed[at] ^= 1 << rng.randrange(8)
-        damaged_packet = packet(
-            Kind.DATA,
-            bytes(changed),
-            first=1,
-            last=1,
-            positions=positions.value,
-            values=values.value,
-            number=0,
-            epoch=EPOCH,
-            tag=settings.tag,
-            shot=0,
-            count=value.size - 1,
-            kernel=0,
-            tap=0,
-            where=0,
-        )
+        # among others, so that it is decoded abreast of them
+        packets = [
+            packet(
+                Kind.DATA, bytes(changed) if number == 5 else payload, first=1, last=1, positions=positions.value, values=values.value,
+                number=number, epoch=EPOCH, tag=settings.tag, shot=0, count=value.size - 1, kernel=0, tap=0, where=0,
+            )
+            for number in range(18)
+        ]  # fmt: skip
         results = []
         for way in (carefully, fast):
             into = FrameAssembler(GEOMETRY)
             into.know(settings)
             into.claim(EPOCH)
             if way is carefully:
-                frames, _, _ = carefully([damaged_packet], into)
+                frames, _, _ = carefully(packets, into)
             else:
-                found, _, _ = fast([damaged_packet], into, sparse=True)
+                found, _, _ = fast([b"".join(packets)], into, sparse=True)
                 frames = [one for stack in found for one in stack.frames()]
             results.append(([shown(one) for one in frames], into.statistics))
-        refused += not results[0][0]
+        refused += len(results[0][0]) < 18
         assert results[0] == results[1], bytes(changed).hex()
     assert refused > 20
 
