@@ -48,7 +48,7 @@ $(VENV)/.with-test: pyproject.toml constraints.txt | $(BIN)/python
 ## newest versions of everything, into constraints.txt
 constraints:
 	rm -rf build/constraints-venv && $(PYTHON) -m venv build/constraints-venv
-	build/constraints-venv/bin/pip install --quiet --upgrade '.[sim,fpga,test]'
+	build/constraints-venv/bin/pip install --quiet --upgrade '.[sim,fpga,test,bench]'
 	build/constraints-venv/bin/pip freeze --exclude macropix > constraints.txt
 
 clean:

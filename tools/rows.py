@@ -166,6 +166,58 @@ def rate() -> Iterator[Row]:
 
 
 @row
+def bench_decode() -> Iterator[Row]:
+    """A stream into dense frames on one core, beside decoders of event files."""
+    command = ["macropix", "bench", "decode", "--json"]
+    found, done = answer(command)
+    least = {"2048 × 2048": 1000.0, "32 × 32": 600.0}
+    for case in found.get("cases", []):
+        title, value = f"decode {case['case']}", case["mpixel_per_s"]
+        if case["share"] == 0.25:
+            limit = least[case["array"]]
+            yield made(
+                f"{title}, Mpixel/s, CRC checked", value, f"≥ {limit:.0f}", done.returncode == 0 and value >= limit, " ".join(command)
+            )
+        peers = found.get("peers_missing") or case["peers"]
+        ok = case["ratio"] is not None and case["ratio"] > 1
+        yield made(f"{title}, by the fastest peer's", {"ratio": case["ratio"], "peers": peers}, "> 1", ok, " ".join(command))
+        grown = case["peak_rss_growth_mb"]
+        yield made(f"{title}, growth of memory, MB", grown, "≤ 100", grown <= 100, " ".join(command))
+    if not found.get("cases"):
+        yield made("decode", found.get("error", found), "figures", False, " ".join(command))
+
+
+@row
+def bench_golden() -> Iterator[Row]:
+    """Convolution and threshold of the golden model, beside OpenCV."""
+    command = ["macropix", "bench", "golden", "--json"]
+    found, done = answer(command)
+    for case in found.get("cases", [{"case": "-", "ratio": None, "error": found.get("error")}]):
+        ok = done.returncode == 0 and case["ratio"] is not None and case["ratio"] >= 2
+        yield made(f"golden {case['case']}, by OpenCV", found.get("peers_missing") or case["ratio"], "≥ 2", ok, " ".join(command))
+
+
+@row
+def bench_stream() -> Iterator[Row]:
+    """Bits a sent pixel, on synthetic and real scenes, and the bytes of a slice beside its payload."""
+    command = ["macropix", "bench", "stream", "--json", *(["--images", str(IMAGES)] if IMAGES.is_dir() else [])]
+    found, done = answer(command)
+    text = " ".join(command).replace(str(IMAGES), "../shared/images")
+    for case in found.get("cases", []):
+        if case["mode"] != "auto":
+            continue
+        rows, cols = (int(side) for side in case["frame"].split(" × "))
+        title = f"payload {case['scene']}, {case['kernel']}, {case['share']:.0%}"
+        by_rice, by_words = (1.10 if rows * cols < 4096 else 1.07), (0.7 if case["share"] < 0.1 else 0.6)
+        value = {name: case[name] for name in ("occupancy", "bits_per_pixel_sent", "rice_bits", "by_rice", "by_words")}
+        ok = case["by_rice"] <= by_rice and case["by_words"] <= by_words
+        yield made(title, value, f"by Rice ≤ {by_rice}, by words ≤ {by_words}", ok, text)
+    overhead = found.get("overhead_bytes_per_slice", found.get("error"))
+    ok = done.returncode == 0 and isinstance(overhead, (int, float)) and overhead <= 24
+    yield made("bytes of a slice beside its payload", overhead, "≤ 24", ok, text)
+
+
+@row
 def route() -> Iterator[Row]:
     """The whole top on two FPGAs, place and route included."""
     from macropix.boards.flow import TARGETS, FlowError

@@ -111,6 +111,29 @@ class FrameAssembler:
             return None
         return self._place(packet, pixels, settings)
 
+    @property
+    def open(self) -> bool:
+        """Whether slices of an unfinished frame are held."""
+        return self._open is not None
+
+    @property
+    def number(self) -> int:
+        """The number expected next."""
+        return self._number
+
+    def took(self, slices: int, shots: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Whole frames came that another decoder has made, while none was open here: counts their `slices`, and counts their `shots` and
+        `times` (int64, as in the headers) on.
+        """
+        self.statistics.received += slices
+        self.statistics.frames += len(shots)
+        self._number = (self._number + slices) % _NUMBERS
+        self._given_up = None
+        shot = self._shot + np.cumsum(np.diff(shots, prepend=self._shot) % _NUMBERS)
+        time = self._time + np.cumsum((np.diff(times, prepend=self._time) + _TIMES // 2) % _TIMES - _TIMES // 2)
+        self._shot, self._time = int(shot[-1]), int(time[-1])
+        return shot, time
+
     # ---- inside ---------------------------------------------------------------------------------------------
 
     def _pixels(self, packet: Packet, settings: Settings | None) -> SlicePixels:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a frame must be, computed from the scene: never from what a device sent.
 
-scene of one array ── expose ──► Frame          picture of any size ── pad, image ──► Frame
+scene of one array ── expose ──► Frame ── encode ──► packets          picture of any size ── pad, image ──► Frame
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,12 @@ import numpy as np
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Read
 from macropix.sim.golden.die import Frame, develop, expose, reset_registers
+from macropix.sim.golden.encode.slices import encode_frame as encode
+from macropix.sim.golden.fast import expose_stack
 from macropix.sim.golden.macropixel import sums
 from macropix.sim.golden.settings import Settings
 
-__all__ = ["expose", "image", "reset_registers"]
+__all__ = ["encode", "expose", "expose_stack", "image", "reset_registers"]
 
 _WHOLE = Config()
 

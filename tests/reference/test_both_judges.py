@@ -2,6 +2,7 @@
 """The host's decoder and the reference, which share no line, judge the same bytes: docs/vectors, and thousands of damaged streams.
 
 stream ─► damage ─┬─► chunks ─► PacketDecoder, FrameAssembler ─┐
+                  ├─► chunks ─► StackDecoder, FrameAssembler ──┤
                   └─► scan, assemble (tests/reference) ────────┴─► the same packets, frames, counts; no frame that was not sent
 """
 
@@ -19,6 +20,7 @@ from macropix.host.command import unpack_reply
 from macropix.host.decode import frames, slices
 from macropix.host.decode.bytes import PacketDecoder
 from macropix.host.decode.frames import FrameAssembler
+from macropix.host.decode.stack import StackDecoder
 from macropix.host.frame import Frame
 from macropix.host.geometry import Geometry
 from macropix.host.settings import Settings
@@ -128,6 +130,17 @@ class Host:
         self.counts.update(dataclasses.asdict(self.assembler.statistics))
 
 
+class QuickHost(Host):
+    """The same by the compiled way, many frames at once."""
+
+    def decode(self, chunks: Sequence[bytes]) -> "QuickHost":
+        self.decoder = StackDecoder(self.assembler, sparse=True, other=lambda packet: self._take([packet]))
+        for stacks in [*(self.decoder.feed(chunk) for chunk in chunks), self.decoder.finish()]:
+            self.frames += [frame for stack in stacks for frame in stack.frames()]
+        self._close()
+        return self
+
+
 def chunks(rng: random.Random, data: bytes) -> list[bytes]:
     cuts = sorted(rng.randrange(len(data) + 1) for _ in range(rng.choice((0, 1, 3, 20))))
     return [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)])]
@@ -135,7 +148,9 @@ def chunks(rng: random.Random, data: bytes) -> list[bytes]:
 
 def judge(rng: random.Random, name: str, data: bytes, epoch: int | None, forgotten: int | None = None) -> tuple[Host, Scan, Beliefs]:
     """Both judges on `data`, held to each other and to what was sent. `forgotten`: a tag that neither knows."""
-    host = Host(name, epoch, forgotten).decode(chunks(rng, data))
+    host, quick = Host(name, epoch, forgotten).decode(chunks(rng, data)), QuickHost(name, epoch, forgotten).decode(chunks(rng, data))
+    assert [shown(one) for one in quick.frames] == [shown(one) for one in host.frames]
+    assert (quick.counts, quick.decoder.statistics) == (host.counts, host.decoder.statistics)
     found = scan(data)
     assert [(one.offset, one.kind, one.epoch, one.number, one.payload) for one in host.packets] == [
         (one.offset, one.kind, one.epoch, one.number, one.payload) for one in found.packets

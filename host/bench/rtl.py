@@ -4,27 +4,21 @@
 scene with steps in noise ──► threshold for a share of the pixels ──► many shots of one capture ──► frames / s
 """
 
+import importlib.metadata
 import time
 from typing import Any
 
-import numpy as np
-
+from macropix.host.bench.scenes import steps
 from macropix.host.device import Device
 from macropix.host.errors import DataLostError
 from macropix.host.threshold import Threshold
 
-__all__ = ["frame_rate"]
+__all__ = ["GROUP", "cocotb_rate", "frame_rate"]
 
+#: entry points that time something of the simulators: ``cocotb`` → a function that gives clocks a second
+GROUP = "macropix.bench"
 #: shots before the clock is started
 WARM_UP = 20
-
-
-def _scene(device: Device, seed: int) -> np.ndarray:
-    """Steps of several heights under noise: any share of the pixels can be asked for."""
-    rows, cols = device.geometry.rows, device.geometry.cols
-    random = np.random.default_rng(seed)
-    steps = random.integers(8_000, 56_000, (rows // 6 + 1, cols // 6 + 1)).repeat(6, 0).repeat(6, 1)[:rows, :cols]
-    return (steps + random.normal(0, 400, (rows, cols))).clip(0, 65504).astype(np.uint16)
 
 
 def frame_rate(device: Device, *, share: float, frames: int, seed: int) -> dict[str, Any]:
@@ -47,7 +41,7 @@ def frame_rate(device: Device, *, share: float, frames: int, seed: int) -> dict[
     DataLostError
         If a frame is missing: a rate with losses is none.
     """
-    device.load_scene(_scene(device, seed))
+    device.load_scene(steps(device.geometry.rows, device.geometry.cols, seed))
     device.load_kernel(0, "laplacian")
     device.sequence([0])
     device.registers.update(mode="raw", read="sliding", threshold=0, threshold_mode="abs")
@@ -78,3 +72,13 @@ def frame_rate(device: Device, *, share: float, frames: int, seed: int) -> dict[
     if clocks is not None:
         result["clocks_per_s"] = round((device.transport.clocks - clocks) / seconds)  # pyright: ignore[reportAttributeAccessIssue]
     return result
+
+
+def cocotb_rate() -> int | None:
+    """Clocks a second of the same device under cocotb, with a step of Python at each; None where cocotb is not installed."""
+    points = importlib.metadata.entry_points(group=GROUP, name="cocotb")
+    try:
+        measure = next(iter(points)).load()
+    except (StopIteration, ImportError):
+        return None
+    return round(measure())
