@@ -2,6 +2,7 @@
 """Which macro-pixels a frame holds: from the sizes a device reports to the shape of its frames."""
 
 import dataclasses
+import functools
 
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Read
@@ -36,8 +37,12 @@ class Geometry:
 
     def shape(self, read: Read | int) -> tuple[int, int]:
         """Rows and columns of a frame taken with `read`."""
+        return self._shapes[read if type(read) is Read else Read(read)]
+
+    @functools.cached_property
+    def _shapes(self) -> dict[Read, tuple[int, int]]:
         h, v, m = self.image_rows, self.image_cols, self.macro
-        return {Read.SINGLE: (h, v), Read.SLIDING: (h - m + 1, v - m + 1), Read.TILES: (h // m, v // m)}[Read(read)]
+        return {Read.SINGLE: (h, v), Read.SLIDING: (h - m + 1, v - m + 1), Read.TILES: (h // m, v // m)}
 
     def read_of(self, pixels: int) -> Read | None:
         """The read whose frames have `pixels` pixels, if there is one: a frame's size tells how it was read."""

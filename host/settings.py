@@ -3,6 +3,7 @@
 
 import binascii
 import dataclasses
+import functools
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ __all__ = ["FRAME_REGISTERS", "Settings", "tag"]
 FRAME_REGISTERS = tuple(register for register in CONTROL.values() if register.frame)
 
 
+@functools.cache
 def _acting(kind: Any, value: int) -> Any:
     """The member that `value` acts as: one without a meaning acts as 0."""
     return kind(value) if value in [member.value for member in kind] else kind(0)
@@ -69,22 +71,22 @@ class Settings:
         """T, ADC LSB."""
         return self.registers["threshold"]
 
-    @property
+    @functools.cached_property
     def threshold_mode(self) -> ThresholdMode:
         """Sign of the edges."""
         return _acting(ThresholdMode, self.registers["threshold_mode"])
 
-    @property
+    @functools.cached_property
     def read(self) -> Read:
         """Which macro-pixels."""
         return _acting(Read, self.registers["read"])
 
-    @property
+    @functools.cached_property
     def mode(self) -> Mode:
         """What is sent, and how."""
         return _acting(Mode, self.registers["mode"])
 
-    @property
+    @functools.cached_property
     def tap(self) -> Tap:
         """Where the frame was asked to be taken; a device without taps takes it at OUT."""
         return _acting(Tap, self.registers["tap"])

@@ -19,6 +19,9 @@ from macropix.host.settings import Settings
 
 __all__ = ["FrameAssembler"]
 
+#: members by their value: to make one anew for each frame takes longer than the frame
+_TAPS = {tap.value: tap for tap in Tap}
+_SATURATED = {value: Saturation(value) for value in range(16)}
 _NUMBERS = 1 << 16
 _TIMES = 1 << 32
 
@@ -190,11 +193,11 @@ class FrameAssembler:
             value=frame.slices[0].value if len(frame.slices) == 1 else np.concatenate([one.value for one in frame.slices]),
             shot=self._shot,
             kernel=head.kernel,
-            tap=Tap(head.tap),
+            tap=_TAPS[head.tap],
             time=self._time,
             tag=head.tag,
             epoch=head.epoch,
-            saturated=Saturation(frame.saturated),
+            saturated=_SATURATED[frame.saturated],
             slices=len(frame.slices),
             wire_bytes=frame.wire_bytes,
             masked_index=_join([one.masked for one in frame.slices], frame.starts),
