@@ -38,7 +38,7 @@ class Deskew(wiring.Component):
 
     Each lane has a queue. Outside of slices everything but MARK and START is thrown away; those are kept until all lanes show the same
     one. So the lanes are aligned anew at each slice, and a slip of one costs the slice it falls into. What waited for longer than
-    `SKEW_SYMBOLS` is given up: a START then as a broken slice. Inside, lane n has byte n, n + lanes, …; a lane that ends sooner, later or
+    `SKEW_SYMBOLS` is given up: lane 0's START as a broken slice, so that none is counted twice. Inside, lane n has byte n, n + lanes, …; a lane that ends sooner, later or
     not at all, or whose queue runs over, breaks the slice.
 
     **Latency** 3 clocks from the last lane's item. **Throughput** one byte a clock. **Backpressure** none: what the lanes bring faster
@@ -101,7 +101,7 @@ class Deskew(wiring.Component):
             m.d.sync += over.eq(1)
         with m.Switch(state):
             with m.Case(_State.WAIT):
-                self._wait(m, state, shows, there, take)
+                self._wait(m, state, shows, there, Cat(queue.level > 1 for queue in queues), take)
             with m.Case(_State.SLICE):
                 self._slice(m, state, heads, shows, there, take, over)
             with m.Case(_State.BREAK):
@@ -112,16 +112,18 @@ class Deskew(wiring.Component):
             m.d.sync += self.deskewed.eq(0)
         return m
 
-    def _wait(self, m: Module, state, shows, there, take):
+    def _wait(self, m: Module, state, shows, there, more, take):
         """Throw away what is no mark; keep marks until all lanes show the same, or for so long."""
         clocks = Signal(range(self.patience + 1))
         starts, marks = shows[Item.START], shows[Item.MARK]
         together = starts.all() | marks.all()
         late = clocks == self.patience
-        # a lane that lost its mark, or found one where there is none, does not hold up the slice
-        stray = Mux(starts.any(), marks, 0)
+        # a mark gives way to the start behind it: a lane that lost its own, or found one where there is none, does not hold up a slice
+        stray = marks & (starts.any().replicate(self.lanes) | more)
         m.d.comb += take.eq(Mux(together | late, there, stray | (there & ~starts & ~marks)))
-        with m.If(together | late | stray.any() | ~(starts | marks).any()):
+        begun = Signal()  # the clocks are those of a start
+        m.d.sync += begun.eq(starts.any() & ~together & ~late)
+        with m.If(together | late | ~(starts | marks).any() | (starts.any() & ~begun)):
             m.d.sync += clocks.eq(0)
         with m.Else():
             m.d.sync += clocks.eq(clocks + 1)
@@ -129,7 +131,8 @@ class Deskew(wiring.Component):
             m.d.sync += self.deskewed.eq(1)
         with m.Elif(late):
             m.d.sync += self.deskewed.eq(0)
-        with m.If(starts.all() | (late & starts.any())):
+        # lane 0 tells of each slice once
+        with m.If(starts.all() | (late & starts[0])):
             m.d.sync += [self.byte.eq(K_START), state.eq(Mux(starts.all(), _State.SLICE.value, _State.BREAK.value))]
 
     def _slice(self, m: Module, state, heads, shows, there, take, over):
