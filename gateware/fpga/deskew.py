@@ -38,8 +38,8 @@ class Deskew(wiring.Component):
 
     Each lane has a queue. Outside of slices everything but MARK and START is thrown away; those are kept until all lanes show the same
     one. So the lanes are aligned anew at each slice, and a slip of one costs the slice it falls into. What waited for longer than
-    `SKEW_SYMBOLS` is given up: lane 0's START as a broken slice, so that none is counted twice. Inside, lane n has byte n, n + lanes, …; a lane that ends sooner, later or
-    not at all, or whose queue runs over, breaks the slice.
+    `SKEW_SYMBOLS` is given up: lane 0's START as a broken slice, so that none is counted twice. Inside, lane n has byte n, n + lanes, …;
+    a lane that ends sooner, later or not at all, or whose queue runs over, breaks the slice.
 
     **Latency** 3 clocks from the last lane's item. **Throughput** one byte a clock. **Backpressure** none: what the lanes bring faster
     than that, in the mean of a few symbols, breaks the slice.

@@ -100,6 +100,7 @@ class LaneMonitor:
         byte, k, self._disparity = found
         if self._slice is None:
             if k and byte == wire.K_START:
+                assert self._slots % 2 == 0, "a slice begins between the symbols of an idle pair"
                 assert self._idles >= SHORTEST_IDLE, f"{self._idles} idle symbols before a slice, not {SHORTEST_IDLE}"
                 self._slice = bytearray()
                 return

@@ -32,6 +32,8 @@ CASES = [
     pytest.param(SMALL, 9, 11, id="small"),
     pytest.param(NARROW, 3, 12, id="narrow"),
     pytest.param(FULL, 3, 13, id="full"),
+    pytest.param(dataclasses.replace(TINY, lanes=2, lane_bits=1), 3, 16, id="two-lanes"),
+    pytest.param(dataclasses.replace(TINY, lanes=4, lane_bits=5), 3, 17, id="four-lanes"),
 ]
 CHIP_TESTS, TOP_TESTS, LANE_TESTS = 2, 7, 3
 
@@ -66,10 +68,11 @@ def test_top_on_unrelated_clocks(tmp_path):
     assert top(TWO_SLICES, tmp_path, 1, seed=15) == TOP_TESTS
 
 
-@pytest.mark.parametrize("lane_bits", [1, 2, 5, 10])
-def test_serial_pair_on_unrelated_clocks(lane_bits, tmp_path):
-    config = dataclasses.replace(SMALL, lane_bits=lane_bits, separate_clocks=True)
-    assert top(config, tmp_path, module="macropix.sim.bench.lane_faults", seed=20 + lane_bits) == LANE_TESTS
+@pytest.mark.parametrize(("lanes", "lane_bits"), [(1, 1), (1, 2), (1, 5), (1, 10), (2, 1), (2, 10), (4, 2), (4, 5)])
+def test_serial_pairs_on_unrelated_clocks(lanes, lane_bits, tmp_path):
+    config = dataclasses.replace(SMALL, lanes=lanes, lane_bits=lane_bits, separate_clocks=True)
+    found = top(config, tmp_path, module="macropix.sim.bench.lane_faults", seed=20 + 100 * (lanes - 1) + lane_bits)
+    assert found == LANE_TESTS + (lanes > 1)
 
 
 def test_a_dead_device_is_noticed(tmp_path):

@@ -78,8 +78,8 @@ def delayed(lines, delays, rng=None):
 class Receiver:
     """A `StripedDeserializer` fed with stretches of bits on each lane.
 
-    ``events``: for each stretch the slices that ended in it, (bytes, good). ``states``: locked, swapped at its end. ``counts``: code errors,
-    disparity errors, realigns at its end.
+    ``events``: for each stretch the slices that ended in it, (bytes, good). ``states``: locked, swapped at its end. ``counts``: code
+    errors, disparity errors, realigns at its end.
     """
 
     def __init__(self, lanes, bits, stretches):
