@@ -32,8 +32,8 @@ CASES = [
     pytest.param(SMALL, 9, 11, id="small"),
     pytest.param(NARROW, 3, 12, id="narrow"),
     pytest.param(FULL, 3, 13, id="full"),
-    pytest.param(dataclasses.replace(TINY, lanes=2, lane_bits=1), 3, 16, id="two-lanes"),
-    pytest.param(dataclasses.replace(TINY, lanes=4, lane_bits=5), 3, 17, id="four-lanes"),
+    pytest.param(dataclasses.replace(SMALL, lanes=2, lane_bits=1), 1, 16, id="two-lanes"),
+    pytest.param(dataclasses.replace(SMALL, lanes=4, lane_bits=5), 1, 17, id="four-lanes"),
 ]
 CHIP_TESTS, TOP_TESTS, LANE_TESTS = 2, 7, 3
 
