@@ -21,9 +21,6 @@ from macropix.host.transport.url import parse
 
 __all__ = ["Decoded", "decode_file"]
 
-#: a header tells the time modulo this
-_TIMES = 1 << 32
-
 
 @dataclasses.dataclass
 class Decoded:
@@ -57,11 +54,9 @@ class Decoded:
             "complete": self.complete,
             "ledger": self.ledger,
         }
-        return (
-            told
-            if self.stored is None
-            else told | {"frames_stored": self.stored, "frames_missing": self.missing, "frames_differing": self.differing}
-        )
+        if self.stored is not None:
+            told |= {"frames_stored": self.stored, "frames_missing": self.missing, "frames_differing": self.differing}
+        return told
 
     @property
     def trouble(self) -> MacropixError | None:
@@ -122,7 +117,7 @@ def decode_file(path: str | Path, *, export: Export | None = None, progress: Cal
 def _compare(found: Decoded, frame: Frame, stored: Iterator[tuple[int, Frame]]) -> int:
     """`frame` beside its stored twin, whose number is given, or -1. Those before it that were not found are missing."""
     for number, twin in stored:
-        if (twin.shot, twin.kernel, twin.time % _TIMES) == (frame.shot, frame.kernel, frame.time % _TIMES):
+        if (twin.shot, twin.kernel, twin.time) == (frame.shot, frame.kernel, frame.time):
             found.differing += not _same(frame, twin)
             return number
         found.missing += 1

@@ -18,10 +18,20 @@ import numpy as np
 
 from macropix.host.errors import UserError
 
-__all__ = ["Kernel", "custom", "from_file", "get", "names"]
+__all__ = ["PAPER", "Kernel", "custom", "from_file", "get", "names"]
 
 #: code of a weight of 1
 UNIT = 256
+#: the 3 × 3 kernels of the paper
+PAPER = (
+    "identity",
+    "laplacian",
+    "log",
+    "mean",
+    "sobel_x",
+    "sobel_y",
+    *(f"kirsch_{way}" for way in ("n", "ne", "e", "se", "s", "sw", "w", "nw")),
+)
 LOWEST, HIGHEST = -512, 511
 
 

@@ -71,26 +71,18 @@ class Ledger:
             produced=status.produced,
             arrived=status.arrived,
             sent=status.sent,
-            received=own.received,
             dropped_overflow=status.dropped_overflow,
             dropped_corrupt=status.dropped_corrupt,
-            missing=own.missing,
-            stale=own.stale,
-            duplicates=own.duplicates,
-            unknown_tag=own.unknown_tag,
-            undecodable=own.undecodable,
-            frames=own.frames,
             frames_exposed=status.frames_done,
-            frames_incomplete=own.frames_incomplete,
             frames_discarded=discarded,
             triggers_missed=status.triggers_missed,
             settled=status.idle,
+            **dataclasses.asdict(own),
         )
 
     def decoded(self, own: FrameStatistics) -> "Ledger":
         """The same run of the device beside another decoding of its stream."""
-        counts = {field.name: getattr(own, field.name) for field in dataclasses.fields(own)}
-        return dataclasses.replace(self, **counts, frames_discarded=0)
+        return dataclasses.replace(self, **dataclasses.asdict(own), frames_discarded=0)
 
     @property
     def dropped_lane(self) -> int:

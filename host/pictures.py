@@ -31,19 +31,24 @@ class Earlier:
     picture: Picture | None
     kernel: Kernel | None
 
-    def overruled(self, *layers: Mapping[str, Any]) -> dict[str, Any]:
-        """The recipe under `layers`. Raises UserError if one wants a stored picture another way than it was stored."""
-        told = [layer for layer in layers if layer.get("image") is None]
-        if self.picture is not None and len(told) == len(layers):
-            for name in ("scene_scale", "invert", "page"):
-                for value in (layer.get(name) for layer in layers):
-                    if value is not None and value != self.recipe.get(name):
-                        raise UserError(
-                            f"the picture in {self.path} is stored as it was taken: {name.replace('_', ' ')} cannot change any more",
-                            found=f"{value}, taken with {self.recipe.get(name)}",
-                            hint="give --image FILE too",
-                        )
-        return self.recipe
+    def kept(self, *layers: Mapping[str, Any]) -> tuple[Picture | None, Kernel | None]:
+        """Picture and kernel of the run, each None where one of `layers`, which overrule its recipe, names another.
+
+        Raises UserError if a layer wants the picture another way than it was stored.
+        """
+        said = {name for layer in layers for name, value in layer.items() if value is not None}
+        kernel = None if said & {"kernel", "kernel_scale"} else self.kernel
+        if self.picture is None or "image" in said:
+            return None, kernel
+        for name in ("scene_scale", "invert", "page"):
+            for value in (layer.get(name) for layer in layers):
+                if value is not None and value != self.recipe.get(name):
+                    raise UserError(
+                        f"the picture in {self.path} is stored as it was taken: {name.replace('_', ' ')} cannot change any more",
+                        found=f"{value}, taken with {self.recipe.get(name)}",
+                        hint="give --image FILE too",
+                    )
+        return self.picture, kernel
 
 
 def of_recipe(recipe: Recipe, geometry: Geometry | None = None) -> Picture | None:

@@ -24,18 +24,8 @@ from macropix.host.errors import MacropixError, MismatchError, UserError
 from macropix.host.ledger import Ledger
 from macropix.host.oracle import Check, Comparison, config_of
 
-__all__ = ["KERNELS", "THRESHOLDS", "Verification", "verify"]
+__all__ = ["THRESHOLDS", "Verification", "verify"]
 
-#: the 3 × 3 kernels of the paper
-KERNELS = (
-    "identity",
-    "laplacian",
-    "log",
-    "mean",
-    "sobel_x",
-    "sobel_y",
-    *(f"kirsch_{way}" for way in ("n", "ne", "e", "se", "s", "sw", "w", "nw")),
-)
 #: ADC LSB
 THRESHOLDS = (1, 24, 100)
 #: charge that makes y negative where a kernel without negative weights would never have it so, DI LSB
@@ -152,7 +142,7 @@ class _Bench:
     def cells(self) -> Iterator[Cell]:
         """Every cell, in the order of a round."""
         for stride in (0, *self.strides):
-            for name in KERNELS if stride else ("identity",):
+            for name in kernels.PAPER if stride else ("identity",):
                 yield from ((name, stride, *setting) for setting in self.settings())
 
     @staticmethod
@@ -168,7 +158,7 @@ class _Bench:
         """One frame, or more, of every cell."""
         device, places = self.device, self.device.geometry.kernels
         for stride, read in ((0, Read.SINGLE), *self.strides.items()):
-            names = list(KERNELS if stride else ("identity",))
+            names = list(kernels.PAPER if stride else ("identity",))
             self.random.shuffle(names)
             self._reset(read)
             for start in range(0, len(names), places):

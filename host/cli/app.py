@@ -80,7 +80,7 @@ def run(arguments: list[str]) -> int:
             if debug:
                 raise
             return _unexpected(as_json, error.__cause__)
-        return _fail(as_json, _INTERRUPTED, {"kind": "interrupted", "message": "interrupted"}, "interrupted")
+        return _interrupted(as_json)
     except InterruptedRunError as error:
         return _fail(as_json, error.exit_status, error.to_dict(), str(error))
     except MacropixError as error:
@@ -92,7 +92,7 @@ def run(arguments: list[str]) -> int:
         return 1
     except Exception as error:
         if _behind_an_interrupt(error):
-            return _fail(as_json, _INTERRUPTED, {"kind": "interrupted", "message": "interrupted"}, "interrupted")
+            return _interrupted(as_json)
         if isinstance(error, _UsageError):
             return _usage(as_json, error)
         if isinstance(error, _ClickException):
@@ -103,6 +103,10 @@ def run(arguments: list[str]) -> int:
             told = _user(f"no room on the disk: {error.strerror}", "free some space")
             return _fail(as_json, 2, told, f"error: {told['message']} ({told['hint']})")
         return _unexpected(as_json, error)
+
+
+def _interrupted(as_json: bool) -> int:
+    return _fail(as_json, _INTERRUPTED, {"kind": "interrupted", "message": "interrupted"}, "interrupted")
 
 
 def _behind_an_interrupt(error: BaseException | None) -> bool:

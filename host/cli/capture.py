@@ -108,10 +108,10 @@ def _capture(
             raise UserError("which device?", expected="--url URL", hint="--url model:// needs nothing but this package")
         url = before.url
     layers = (from_toml(config) if config else {}, said)
-    recipe = Recipe.of(before.overruled(*layers) if before else {}, *layers)
-    kernel = before.kernel if before is not None and not any(layer.get("kernel") or layer.get("kernel_scale") for layer in layers) else None
-    picture = before.picture if before is not None and all(layer.get("image") is None for layer in layers) else None
-    loaded = of_recipe(recipe) if picture is None and recipe.image is not None else picture
+    recipe = Recipe.of(before.recipe if before else {}, *layers)
+    loaded, kernel = before.kept(*layers) if before else (None, None)
+    if loaded is None and recipe.image is not None:
+        loaded = of_recipe(recipe)
     with progress(as_json) as show:
         show(f"open {url}", 0, 1)
         with macropix.host.open(url, timeout=timeout, seed=recipe.seed) as device:

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from macropix.host.errors import InterruptedRunError, MacropixError, UserError
+from macropix.host.errors import InterruptedRunError, UserError
 from macropix.host.interrupt import DeferredInterrupt
 from macropix.host.store.files import disk_error
 
@@ -60,8 +60,9 @@ def making(folder: Path) -> Iterator[Path]:
         raise InterruptedRunError("interrupted: nothing was written", told={}, number=stop.exit_status - 128) from None
     except OSError as error:
         raise disk_error(folder, error) from error
-    except MacropixError as error:
-        error.message = error.message.replace(str(made), str(folder))
+    except UserError as error:  # of the disk, told of a file that nobody knows
+        if isinstance(error.__cause__, OSError):
+            raise disk_error(folder, error.__cause__) from error
         raise
     finally:
         with DeferredInterrupt():

@@ -246,7 +246,7 @@ class CaptureFile:
         `assembler` count what was found.
         """
         decoder, assembler = decoder or PacketDecoder(), assembler or FrameAssembler(self.geometry)
-        assembler.claim(self.epoch)
+        assembler.claim(self.epoch, time=self.begin.device_time)
         stream, size = self.file["raw/stream"], self.file["raw/stream"].shape[0]
         begins = self.file["settings/from_byte"][()].tolist()
         at = 0

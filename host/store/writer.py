@@ -91,7 +91,7 @@ class CaptureWriter:
                 raise self._raw.error
         except OSError as error:
             self.abort()
-            raise disk_error(self.path, error) from None
+            raise disk_error(self.path, error) from error
         except RuntimeError as error:
             self.abort()
             raise UserError(f"cannot write {self.path}: {str(error).splitlines()[0]}") from None

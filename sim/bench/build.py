@@ -9,20 +9,18 @@ cocotb's own runner makes every wire of the design public, and compiles the runt
 the runtime lies in the user's cache folder. That takes a fifth of the time.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cocotb_tools.config
 
-from macropix.sim.rtl.build import cache_folder, verilator_program
+from macropix.sim.cache import cache_folder, only_one
+from macropix.sim.rtl.build import verilator_program
 
 __all__ = ["BuildError", "verilate"]
 
@@ -55,23 +53,6 @@ def _run(command: Sequence[str | Path], log: Path) -> None:
         raise BuildError(f"{words[0]} ended with status {done.returncode}; see {log}")
 
 
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Nobody else builds what `path` stands for. BuildError when another holds it for too long."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + TOOL_SECONDS
-    with path.open("w") as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise BuildError(f"another process has held {path} for {TOOL_SECONDS:.0f} s") from None
-                time.sleep(0.1)
-        yield
-
-
 def _output(*command: str | Path) -> str:
     return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60, check=True).stdout
 
@@ -80,7 +61,7 @@ def _runtime(compiler: str, include: Path, version: str) -> Path:
     """The archive of Verilator's runtime, compiled now or taken from the cache."""
     key = hashlib.sha256("\0".join([version, _output(compiler, "--version"), str(include), *RUNTIME, *DEFINES]).encode()).hexdigest()[:24]
     archive = cache_folder() / "bench" / f"{key}.a"
-    with _alone(archive.with_suffix(".lock")):
+    with only_one(archive, TOOL_SECONDS):
         if not archive.exists():
             with tempfile.TemporaryDirectory(dir=archive.parent, prefix="building-") as name:
                 folder = Path(name)

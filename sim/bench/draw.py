@@ -18,20 +18,18 @@ from macropix.host import kernels
 from macropix.sim.bench.packets import field
 from macropix.sim.golden.die import Frame
 
-__all__ = ["Coverage", "generators", "random_control", "random_scene", "settings_to_try", "telling_threshold"]
+__all__ = ["Coverage", "few", "generators", "new_scene", "random_control", "random_scene", "settings_to_try", "telling_threshold"]
 
 #: environment variable: how many of the 9 pairs of read and threshold mode are tried with each kernel (default: all)
 PAIRS_VARIABLE = "MACROPIX_BENCH_PAIRS"
-#: the kernels that the paper shows: every one must be tried
-PAPER = {
-    "identity",
-    "laplacian",
-    "log",
-    "mean",
-    "sobel_x",
-    "sobel_y",
-    *(f"kirsch_{d}" for d in ("n", "ne", "e", "se", "s", "sw", "w", "nw")),
-}
+
+#: pixels of an array that counts as small: its scene fits one command, and a bench can afford many frames
+FEW_PIXELS = wire.MAX_WORDS
+
+
+def few(config: Config) -> bool:
+    """Whether frames are small."""
+    return config.pixels <= FEW_PIXELS
 
 
 def generators(seed: int, name: str) -> tuple[random.Random, np.random.Generator]:
@@ -50,6 +48,11 @@ def random_scene(config: Config, rng: random.Random, numbers: np.random.Generato
     return (scene if rng.random() < 0.5 else scene[::-1, ::-1]).astype(np.uint16)
 
 
+async def new_scene(host) -> None:
+    """A random scene into the device of `host`, a `readout.Host`."""
+    await host.load_scene(random_scene(host.config, host.rng, host.random))
+
+
 def _pairs_tried() -> int:
     return int(os.environ.get(PAIRS_VARIABLE, "9"))
 
@@ -57,7 +60,7 @@ def _pairs_tried() -> int:
 def settings_to_try(config: Config, rng: random.Random) -> Iterator[tuple[str, list[tuple[Read, ThresholdMode]]]]:
     """Each kernel of the paper with its pairs of read and threshold mode; those left out are drawn so that all 9 come equally often."""
     names = kernels.names(macro=config.macro)
-    assert config.macro != 3 or set(names) >= PAPER
+    assert config.macro != 3 or set(names) >= set(kernels.PAPER)
     share = _pairs_tried()
     queue: list[tuple[Read, ThresholdMode]] = []
     for name in names:
@@ -125,7 +128,7 @@ class Coverage:
         Of these one with each read and each threshold mode where three pairs of them were tried with each kernel, and one with each pair
         where all were.
         """
-        self.demand("partial", *PAPER, *Read, *ThresholdMode)
+        self.demand("partial", *kernels.PAPER, *Read, *ThresholdMode)
         pairs = [(read, mode) for read in Read for mode in ThresholdMode]
         if _pairs_tried() == len(pairs):
             self.demand(*(("partial", *pair) for pair in pairs))

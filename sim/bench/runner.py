@@ -13,6 +13,7 @@ from pathlib import Path
 from cocotb_tools.runner import get_runner
 
 from macropix.gateware.config import Config
+from macropix.host.errors import DeviceError
 from macropix.sim.bench.build import BuildError, verilate
 
 __all__ = ["BenchError", "icarus_present", "run"]
@@ -107,7 +108,7 @@ def run(
             log_file=folder / "bench.log",
             results_xml=str(folder / "results.xml"),
         )
-    except (SystemExit, RuntimeError, BuildError) as error:
+    except (SystemExit, RuntimeError, BuildError, DeviceError) as error:
         results = folder / "results.xml"  # there if it was a test that failed, and not a tool
         if results.exists():
             return _judge(results, module, simulator, seed, folder)

@@ -4,9 +4,7 @@
 Config ──► Verilog (amaranth) ──► C++ (verilator) ──► .so (g++) ──► the user's cache folder
 """
 
-import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import importlib.util
 import logging
@@ -15,16 +13,14 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from math import gcd
 from pathlib import Path
 
-import platformdirs
-
 from macropix.gateware.config import Config, Link
 from macropix.host.errors import DeviceError, UserError
+from macropix.sim.cache import cache_folder, only_one
 
-__all__ = ["Build", "build", "cache_folder", "verilator_program"]
+__all__ = ["Build", "build", "verilator_program"]
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +37,6 @@ class Build:
     library: Path
     seconds: float
     cached: bool
-
-
-def cache_folder() -> Path:
-    """Where compiled gateware is kept: ``$MACROPIX_CACHE``, or the user's cache folder."""
-    return Path(os.environ.get("MACROPIX_CACHE") or platformdirs.user_cache_dir("macropix"))
 
 
 def verilator_program() -> Path:
@@ -98,26 +89,6 @@ def _run(command: list[str | Path], *, folder: Path, what: str) -> None:
         raise DeviceError(
             f"{what} failed", expected="exit status 0", found=f"{done.returncode}: {lines[0].strip() if lines else 'no message'}"
         )
-
-
-@contextlib.contextmanager
-def _lock(path: Path, seconds: float) -> Iterator[None]:
-    """The only one to build what `path` stands for. DeviceError when another holds it for longer than `seconds`."""
-    deadline = time.monotonic() + seconds
-    with path.open("w") as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise DeviceError(
-                        "another process has been compiling this gateware for too long",
-                        expected=f"the lock {path.name} within {seconds:.0f} s",
-                        found="still held",
-                    ) from None
-                time.sleep(0.1)
-        yield
 
 
 def _compile(config: Config, verilator: Path, compiler: str, library: Path) -> None:
@@ -193,8 +164,7 @@ def build(config: Config) -> Build:
     try:
         if _whole(library):
             return Build(library, time.monotonic() - start, cached=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        with _lock(library.with_suffix(".lock"), TOOL_SECONDS):
+        with only_one(library, TOOL_SECONDS):
             if _whole(library):
                 return Build(library, time.monotonic() - start, cached=True)
             log.info("compiling the gateware for %s × %s pixels (once for this configuration)", config.rows, config.cols)

@@ -43,7 +43,7 @@ def chip(config, folder, pairs, **options) -> int:
     return run(to_verilog(config, Die(config)), module=module, folder=folder, config=config, environment=environment, **options)
 
 
-def top(config, folder, pairs=9, module="macropix.sim.bench.fpga", **options) -> int:
+def top(config, folder, pairs=9, module="macropix.sim.bench.fpga,macropix.sim.bench.fpga_commands", **options) -> int:
     environment = {PAIRS_VARIABLE: str(pairs)}
     return run(to_verilog(config, Top(config)), module=module, folder=folder, config=config, environment=environment, **options)
 

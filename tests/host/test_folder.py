@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from macropix.host.errors import UserError
+from macropix.host.store.files import replacing
 from macropix.host.store.folder import check_folder, making
 
 NAMES = ("a.txt", "b.txt", "c.txt")
@@ -84,9 +85,10 @@ def test_a_move_that_fails_is_taken_back(tmp_path, monkeypatch, fails):
 
 
 def test_an_error_names_the_folder_that_was_asked_for(tmp_path):
-    with pytest.raises(UserError) as caught, making(tmp_path / "out") as made:
-        raise UserError(f"no room to write {made / 'a.txt'}")
-    assert caught.value.message == f"no room to write {tmp_path / 'out' / 'a.txt'}"
+    """A file of the folder in the making is none that a person has ever heard of."""
+    with pytest.raises(UserError) as caught, making(tmp_path / "out") as made, replacing(made / "a.txt"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert caught.value.message == f"no room to write {tmp_path / 'out'}: No space left on device"
 
 
 def test_what_cannot_take_its_place_is_told_before(tmp_path):
