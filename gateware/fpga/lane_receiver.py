@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportGeneralTypeIssues=false
 """One of several serial pairs: its bits to the marks and bytes that count when the lanes are joined.
 
 lane ═► aligner ─► 8b/10b decoder ─► behind K28.5, D(own number)? ─► LaneItem: MARK, START, BYTE, END, BROKEN
