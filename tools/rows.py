@@ -90,7 +90,15 @@ def radiograph() -> Iterator[Row]:
 @row
 def verify() -> Iterator[Row]:
     """Random scenes through every kernel, stride, mode and threshold; over two and four lanes too, fast and slow."""
-    for url in ("rtl://", "model://", "rtl://?lanes=2", "rtl://?lanes=4", "rtl://?lane=1", "rtl://?lanes=2&lane=1", "rtl://?lanes=4&lane=1"):
+    for url in (
+        "rtl://",
+        "model://",
+        "rtl://?lanes=2",
+        "rtl://?lanes=4",
+        "rtl://?lane=1",
+        "rtl://?lanes=2&lane=1",
+        "rtl://?lanes=4&lane=1",
+    ):
         command = ["macropix", "verify", "--url", url, "--json"]
         found, done = answer(command)
         cells = found.get("cells", [])
