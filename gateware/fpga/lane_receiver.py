@@ -23,7 +23,7 @@ class Item(enum.Enum, shape=3):
 
     #: a byte of a slice
     BYTE = 0
-    #: idle pair 0 of eight, on all lanes alike
+    #: idle pair 0 of eight behind pair 7, on all lanes alike
     MARK = 1
     #: K27.7 behind an idle pair of the lane
     START = 2
@@ -53,8 +53,8 @@ class LaneReceiver(wiring.Component):
     ----------
     bits : 1, 2, 5 or 10
         Bits a clock.
-    number : int (0 … 31)
-        The lane's.
+    number, lanes : int
+        The lane's; how many there are.
 
     Members
     -------
@@ -65,7 +65,7 @@ class LaneReceiver(wiring.Component):
     locked : Out(1)
         Symbols are cut where a K28.5 stood, as `Deserializer` has it.
     named : Out(1), strange : Out(1)
-        The latest idle pair bore the lane's own number; another. Neither before the first, nor without lock.
+        The latest idle pair bore the lane's own number; the latest two another's. Neither before the first, nor without lock.
     code_error, disparity_error, realign : Out(1)
         Pulses, as `Deserializer` counts them.
     """
@@ -73,8 +73,8 @@ class LaneReceiver(wiring.Component):
     #: clocks from the last bit of a symbol on ``lane`` to its item
     latency = Aligner.latency + Decoder8b10b.latency + 1
 
-    def __init__(self, bits: int, number: int):
-        self.bits, self.number = bits, number
+    def __init__(self, bits: int, number: int, *, lanes: int):
+        self.bits, self.number, self.lanes = bits, number, lanes
         pulses = dict.fromkeys(("valid", "locked", "named", "strange", "code_error", "disparity_error", "realign"), Out(1))
         super().__init__({"lane": In(bits), "o": Out(LaneItem), **pulses})
 
@@ -115,13 +115,24 @@ class LaneReceiver(wiring.Component):
         """Items, and whose number the idle pairs bear."""
         valid, byte, k = decoder.o_valid, decoder.byte, decoder.k
         inside = Signal()
-        behind_comma, behind_number = Signal(), Signal()  # the last symbol was K28.5; and then the own number
+        # the last symbol was K28.5; an idle pair's second; the lane's own; K28.5 behind any pair's second
+        behind_comma, behind_number, behind_own, behind_pair = Signal(), Signal(), Signal(), Signal()
+        latest = Signal(8)  # second symbol of the latest pair
         number = valid & behind_comma & ~k & ~wrong
         own = byte[:5] == self.number
-        start = valid & behind_number & k & (byte == K_START) & ~wrong
+        # of a pair that follows another: in the bytes of a slice of which the start was lost, K28.5 and a byte look like a pair, too
+        follows = behind_pair & (byte == (latest + (1 << 5))[:8])
+        start = valid & behind_own & k & (byte == K_START) & ~wrong
         item = Signal(Item)
         with m.If(valid):
-            m.d.sync += [behind_comma.eq(comma), behind_number.eq(number & own)]
+            m.d.sync += [
+                behind_comma.eq(comma),
+                behind_number.eq(number),
+                behind_own.eq(number & own),
+                behind_pair.eq(comma & behind_number),
+            ]
+        with m.If(number):
+            m.d.sync += latest.eq(byte)
         m.d.sync += [self.valid.eq(0), self.o.byte.eq(byte), self.o.item.eq(item)]
         with m.If(start):
             m.d.comb += item.eq(Item.START)
@@ -135,7 +146,8 @@ class LaneReceiver(wiring.Component):
             m.d.sync += [self.valid.eq(~idle), inside.eq((item == Item.BYTE) | idle)]
         with m.Elif(number):
             m.d.comb += item.eq(Item.MARK)
-            m.d.sync += self.valid.eq(own & (byte[5:] == 0))
-            m.d.sync += [self.named.eq(own), self.strange.eq(~own)]
+            m.d.sync += self.valid.eq(own & follows & (byte[5:] == 0))
+            with m.If(own | (follows & (byte[:5] < self.lanes))):
+                m.d.sync += [self.named.eq(own), self.strange.eq(~own)]
         with m.If(~self.locked):
             m.d.sync += [self.named.eq(0), self.strange.eq(0)]

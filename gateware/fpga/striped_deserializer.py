@@ -61,7 +61,7 @@ class StripedDeserializer(wiring.Component):
         m.submodules.receiver = receiver = SliceReceiver()
         lanes = []
         for n in range(self._config.lanes):
-            m.submodules[f"lane_{n}"] = lane = LaneReceiver(self._config.lane_bits, n)
+            m.submodules[f"lane_{n}"] = lane = LaneReceiver(self._config.lane_bits, n, lanes=self._config.lanes)
             m.d.comb += [
                 lane.lane.eq(self.lane.word_select(n, self._config.lane_bits)),
                 deskew.i[n].eq(lane.o),

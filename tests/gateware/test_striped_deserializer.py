@@ -79,12 +79,13 @@ class Receiver:
     """A `StripedDeserializer` fed with stretches of bits on each lane.
 
     ``events``: for each stretch the slices that ended in it, (bytes, good). ``states``: locked, swapped at its end. ``counts``: code
-    errors, disparity errors, realigns at its end.
+    errors, disparity errors, realigns at its end. ``swapped``: clocks in which it said so.
     """
 
     def __init__(self, lanes, bits, stretches):
         dut = StripedDeserializer(Config(lanes=lanes, lane_bits=bits))
         self.events, self.states, self.counts = [], [], []
+        self.swapped = 0
 
         async def feed(ctx):
             left, current = [[] for _ in range(lanes)], None
@@ -97,9 +98,9 @@ class Receiver:
                         for i in range(bits):
                             word |= one[at + i] << n * bits + i
                     ctx.set(dut.lane, word)
-                    _, _, valid, data, start, end, good = await ctx.tick().sample(
-                        dut.o.valid, dut.o.data, dut.o.start, dut.o.end, dut.o.good
-                    )
+                    *sample, swapped = await ctx.tick().sample(dut.o.valid, dut.o.data, dut.o.start, dut.o.end, dut.o.good, dut.swapped)
+                    _, _, valid, data, start, end, good = sample
+                    self.swapped += swapped
                     assert not (valid and end)
                     if valid:
                         assert bool(start) == (current is None)
@@ -233,6 +234,7 @@ def check_damage(lanes, bits, step, seed, delays):
     assert 4 * sum(losses) > len(cases)
     assert all(counted <= lost for counted, lost in zip(told, losses, strict=True)), "more slices told as broken than lost"
     assert sum(told) > 0.75 * sum(losses)
+    assert receiver.swapped == 0, "a damaged slice looks like a swapped lane"
     return len(cases)
 
 
@@ -282,6 +284,23 @@ def evened(lines):
     """Lanes of unequal length, filled up to the longest."""
     longest = max(len(one) for one in lines)
     return [one + ([0, 1] * longest)[: longest - len(one)] for one in lines]
+
+
+def test_a_slice_without_its_start_does_not_look_like_a_swapped_lane():
+    """Behind K28.5 its bytes stand where the numbers of idle pairs do, and some are those of other lanes."""
+    data, after = packet(random.Random(12), 24), packet(random.Random(13), 24)
+    numbers = bytes(random.Random(14).choice([0, 1, 2, 3]) for _ in range(400))
+    lines = []
+    for n in range(4):
+        line = Line(4, 5, pair=3).idle(9)
+        line.slice(data[:1] + numbers)
+        for symbol, row in enumerate(line.symbols):
+            if symbol == n:
+                row[18] = (K_IDLE, True)
+        lines.append(line.slice(after).idle(9).bits())
+    receiver = Receiver(4, 5, lines)
+    assert [good(events) for events in receiver.events] == [[after]] * 4
+    assert receiver.swapped == 0
 
 
 def test_a_start_counts_only_behind_the_own_number():
