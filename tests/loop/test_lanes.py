@@ -17,7 +17,9 @@ import pytest
 
 import macropix.host
 from macropix.gateware.registers import State
+from macropix.gateware.wire import LaneTest
 from macropix.host.verify import verify
+from macropix.sim.golden.die import expose
 
 BIN = Path(sys.executable).parent / "macropix"
 #: of the frames whose clocks are counted
@@ -66,6 +68,29 @@ def test_more_lanes_carry_more():
         columns = -(-(24 + 48 * 12 // 8) // lanes) + 6
         assert 10 * columns <= found <= 10 * (columns + 2), clocks
     assert all(clocks[more] < clocks[fewer] for fewer, more in itertools.pairwise(clocks))
+
+
+def test_lane_tests():
+    """PRBS-7 costs the lock and is counted as wrong symbols, alternating bits are symbols; behind either a frame is the golden one."""
+    with macropix.host.open(url_of(4), timeout=60, seed=33) as device:
+        device.load_scene(np.random.default_rng(33).integers(0, 65504, (10, 12)).astype(np.uint16))
+        device.load_kernel(0, "laplacian")
+        device.registers.update(mode="raw")
+        for test, wrong in ((LaneTest.PRBS7, True), (LaneTest.FIXED, False)):
+            before = device.status()
+            device.registers.lane_test = test
+            during = [device.status() for _ in range(8)][-1]
+            assert (during.code_errors + during.disparity_errors > before.code_errors + before.disparity_errors) == wrong
+            device.registers.lane_test = LaneTest.OFF
+            states = [device.status().state for _ in range(20)]
+            assert states[-1] & (State.LOCKED | State.SWAPPED) == State.LOCKED
+            frame = device.snap()
+            settings = frame.settings
+            golden = expose(
+                device.config, device.scene, settings.registers, settings.weights, settings.darks, shot=frame.shot, kernel=frame.kernel
+            )
+            assert (frame.image == golden.value).all()
+        assert device.ledger().ok
 
 
 def test_info_tells_the_lanes():
