@@ -46,8 +46,8 @@ class Config:
         Kernels in the bias bank.
     form : Form
         One multiplier a sub-pixel, or one for all.
-    lanes : int (1, 2, 4)
-        Serial pairs between die and FPGA. Only 1 is built so far.
+    lanes : 1, 2 or 4
+        Serial pairs between die and FPGA; a slice's bytes are dealt out over all of them.
     lane_bits : 1, 2, 5 or 10
         Bits a die clock on each serial pair.
     fifo_bytes : int, a power of two (4096 … 65536)
@@ -102,7 +102,7 @@ class Config:
                 raise ValueError(f"{name} must be an integer from {low} to {high}, not {value!r}")
         for name, allowed in (
             ("macro", (3, 5)),
-            ("lanes", (1,)),
+            ("lanes", (1, 2, 4)),
             ("lane_bits", (1, 2, 5, 10)),
             ("fifo_bytes", (4096, 8192, 16384, 32768, 65536)),
         ):
@@ -159,6 +159,11 @@ class Config:
     def sample_width(self) -> int:
         """Bits of a pixel on its way to the encoder: 12, or 31 where the taps are built in."""
         return 31 if self.taps else 12
+
+    @property
+    def lane_width(self) -> int:
+        """Bits a die clock on all serial pairs together: pair n in bits n · lane_bits and up."""
+        return self.lanes * self.lane_bits
 
     # ---- identity -------------------------------------------------------------------------------------------
 

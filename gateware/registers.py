@@ -81,8 +81,10 @@ class State(enum.IntFlag):
     EXPOSING = 4
     #: slices are still on the die, on the lane or in the slice FIFO
     DRAINING = 8
-    #: the deserialiser has its comma
+    #: the deserialiser has its comma; with several lanes: on each of them, and they are deskewed
     LOCKED = 16
+    #: a lane bears another lane's number
+    SWAPPED = 32
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -37,8 +37,8 @@ class Top(wiring.Component):
         `Link.STREAM`: at most one byte a clock each way.
     uart_rx : In(1), uart_tx : Out(1)
         `Link.UART`: 8N1 at `Config.uart_baud`.
-    lane_o : Out(lane_bits), lane_i : In(lane_bits)
-        Separate clocks: the lane as it leaves the die, and as it reaches the FPGA.
+    lane_o : Out(lane_width), lane_i : In(lane_width)
+        Separate clocks: the lanes as they leave the die, and as they reach the FPGA; lane n in bits n · lane_bits and up.
     """
 
     def __init__(self, config: Config):
@@ -48,7 +48,7 @@ class Top(wiring.Component):
         else:
             members = {"rx": In(stream.Signature(8)), "tx": Out(stream.Signature(8))}
         if config.separate_clocks:
-            members |= {"lane_o": Out(config.lane_bits), "lane_i": In(config.lane_bits)}
+            members |= {"lane_o": Out(config.lane_width), "lane_i": In(config.lane_width)}
         super().__init__(members)
 
     def elaborate(self, platform):

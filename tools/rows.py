@@ -89,8 +89,9 @@ def radiograph() -> Iterator[Row]:
 
 @row
 def verify() -> Iterator[Row]:
-    """Random scenes through every kernel, stride, mode and threshold."""
-    for url in ("rtl://", "model://"):
+    """Random scenes through every kernel, stride, mode and threshold; over two and four lanes too, fast and slow."""
+    lanes = ("lanes=2", "lanes=4", "lane=1", "lanes=2&lane=1", "lanes=4&lane=1")
+    for url in ("rtl://", "model://", *(f"rtl://?{options}" for options in lanes)):
         yield _verified(f"verify {url}", url)
 
 

@@ -139,19 +139,22 @@ class LaneBridge(wiring.Component):
 
     Members
     -------
-    i : In(LaneBytes), i_locked : In(1), i_code_errors, i_disparity_errors, i_realigns : In(16)
-        From the deserialiser.
-    o : Out(LaneBytes), locked : Out(1), code_errors, disparity_errors, realigns : Out(16)
+    i : In(LaneBytes), i_locked, i_swapped : In(1), i_code_errors, i_disparity_errors, i_realigns : In(16)
+        From the deserialiser; ``i_swapped`` where there are lanes to be swapped.
+    o : Out(LaneBytes), locked, swapped : Out(1), code_errors, disparity_errors, realigns : Out(16)
         Toward the FPGA.
     """
 
     DEPTH = 32
+    counts = ("code_errors", "disparity_errors", "realigns")
 
     def __init__(self, config: Config):
         self.separate = config.separate_clocks
-        members = {"i": In(LaneBytes()), "i_locked": In(1), "o": Out(LaneBytes()), "locked": Out(1)}
-        for name in ("code_errors", "disparity_errors", "realigns"):
-            members |= {f"i_{name}": In(16), name: Out(16)}
+        self.flags = ("locked",) if config.lanes == 1 else ("locked", "swapped")
+        members = {"i": In(LaneBytes()), "o": Out(LaneBytes())}
+        for names, width in ((self.flags, 1), (self.counts, 16)):
+            for name in names:
+                members |= {f"i_{name}": In(width), name: Out(width)}
         super().__init__(members)
 
     def elaborate(self, platform):
@@ -160,9 +163,10 @@ class LaneBridge(wiring.Component):
         i_errors = Cat(self.i_code_errors, self.i_disparity_errors, self.i_realigns)
         if not self.separate:
             wiring.connect(m, wiring.flipped(self.i), wiring.flipped(self.o))
-            m.d.comb += [self.locked.eq(self.i_locked), errors.eq(i_errors)]
+            m.d.comb += [*(getattr(self, name).eq(getattr(self, f"i_{name}")) for name in self.flags), errors.eq(i_errors)]
             return m
-        m.submodules.locked = FFSynchronizer(self.i_locked, self.locked)
+        for name in self.flags:
+            m.submodules[name] = FFSynchronizer(getattr(self, f"i_{name}"), getattr(self, name))
         m.submodules.snapshot = snapshot = Snapshot(len(errors), i_domain="rx", o_domain="sync")
         m.d.comb += [snapshot.i.eq(i_errors), errors.eq(snapshot.o)]
         self._carry(m)

@@ -22,6 +22,7 @@ from macropix.gateware.fpga.register_file import RegisterFile
 from macropix.gateware.fpga.reporter import Reporter
 from macropix.gateware.fpga.sequencer import Sequencer
 from macropix.gateware.fpga.slice_fifo import SliceFifo
+from macropix.gateware.fpga.striped_deserializer import StripedDeserializer
 from macropix.gateware.fpga.tag import Tag
 from macropix.gateware.fpga.uplink import Uplink
 from macropix.gateware.registers import CONTROL, STATUS_BASE
@@ -49,8 +50,8 @@ class Readout(wiring.Component):
         From and to the host.
     die : Out(DiePort)
         To the die.
-    lane : In(lane_bits)
-        From the die; in domain ``rx`` where `Config.separate_clocks`.
+    lane : In(lane_width)
+        From the die, lane n in bits n · lane_bits and up; in domain ``rx`` where `Config.separate_clocks`.
     """
 
     def __init__(self, config: Config):
@@ -60,7 +61,7 @@ class Readout(wiring.Component):
                 "rx": In(stream.Signature(8)),
                 "tx": Out(stream.Signature(8)),
                 "die": Out(DiePort(config)),
-                "lane": In(config.lane_bits),
+                "lane": In(config.lane_width),
             }
         )
 
@@ -77,7 +78,8 @@ class Readout(wiring.Component):
         m.submodules.reporter = self._reporter = Reporter()
         m.submodules.uplink = self._uplink = Uplink()
         m.submodules.fifo = self._fifo = SliceFifo(config)
-        m.submodules.deserializer = self._deserializer = DomainRenamer("rx" if config.separate_clocks else "sync")(Deserializer(config))
+        deserializer = Deserializer(config) if config.lanes == 1 else StripedDeserializer(config)
+        m.submodules.deserializer = self._deserializer = DomainRenamer("rx" if config.separate_clocks else "sync")(deserializer)
         m.submodules.lane_bridge = self._lane_bridge = LaneBridge(config)
         self._commands(m)
         self._exposures(m)
@@ -153,7 +155,6 @@ class Readout(wiring.Component):
         wiring.connect(m, uplink.o, wiring.flipped(self.tx))
         m.d.comb += [
             self._deserializer.lane.eq(self.lane),
-            bridge.i_locked.eq(self._deserializer.locked),
             fifo.clear.eq(self._executor.clear),
             uplink.clear.eq(self._executor.clear),
             drain.active.eq(self._sequencer.exposing | self._executor.clear),
@@ -165,7 +166,7 @@ class Readout(wiring.Component):
             self.die.lane_test.eq(drain.lane_test),
             self._sequencer.settled.eq(drain.drained),
         ]
-        for name in ("code_errors", "disparity_errors", "realigns"):
+        for name in (*bridge.flags, *bridge.counts):
             m.d.comb += getattr(bridge, f"i_{name}").eq(getattr(self._deserializer, name))
 
     def _status(self, m: Module):
@@ -185,9 +186,10 @@ class Readout(wiring.Component):
             reporter.time.eq(time),
         ]
         live = self._registers.live
+        flags = [getattr(self._lane_bridge, name) for name in self._lane_bridge.flags]
         values = {
             "device_time": time,
-            "state": Cat(~unclaimed, sequencer.running, sequencer.exposing, ~self._drain.drained, self._lane_bridge.locked),
+            "state": Cat(~unclaimed, sequencer.running, sequencer.exposing, ~self._drain.drained, *flags),
             "epoch": executor.epoch,
             "tag": sequencer.descriptor.tag,
             "sent": self._uplink.sent,
@@ -195,7 +197,7 @@ class Readout(wiring.Component):
         for source, names in (
             (sequencer, ("shots_done", "frames_done", "triggers_missed")),
             (fifo, ("arrived", "dropped_overflow", "dropped_corrupt")),
-            (self._lane_bridge, ("code_errors", "disparity_errors", "realigns")),
+            (self._lane_bridge, self._lane_bridge.counts),
             (executor, ("commands_done", "commands_corrupt", "commands_refused")),
         ):
             values |= {name: getattr(source, name) for name in names}

@@ -2,7 +2,7 @@
 # pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """The die: all of it.
 
-settings, descriptor, start ─► chain ─ pixels ─► encoder ─ slices ─► serializer ═► lane
+settings, descriptor, start ─► chain ─ pixels ─► encoder ─ slices ─► serializer ═► lane, or lanes
 scene, pedestal windows ───────┘
 """
 
@@ -16,6 +16,7 @@ from macropix.gateware.registers import settings_layout
 from macropix.gateware.roic.chain import Chain, saturation_layout
 from macropix.gateware.roic.encode.encoder import Encoder
 from macropix.gateware.roic.serializer import Serializer
+from macropix.gateware.roic.striped_serializer import StripedSerializer
 from macropix.gateware.wire import Descriptor, LaneTest
 
 __all__ = ["Die"]
@@ -43,8 +44,8 @@ class Die(wiring.Component):
         Sent instead of slices.
     scene, pedestal : In(WindowPort)
         Used only between exposures.
-    lane : Out(lane_bits)
-        Bit 0 first in time.
+    lane : Out(lane_width)
+        Lane n in bits n · lane_bits and up, the lowest first in time.
     idle : Out(1)
         Encoder and serializer hold nothing.
     counts : Out(counts_layout)
@@ -62,7 +63,7 @@ class Die(wiring.Component):
                 "lane_test": In(LaneTest),
                 "scene": In(WindowPort()),
                 "pedestal": In(WindowPort()),
-                "lane": Out(config.lane_bits),
+                "lane": Out(config.lane_width),
                 "finished": Out(1),
                 "idle": Out(1),
                 "counts": Out(counts_layout),
@@ -73,7 +74,7 @@ class Die(wiring.Component):
         m = Module()
         m.submodules.chain = chain = Chain(self._config)
         m.submodules.encoder = encoder = Encoder(self._config)
-        m.submodules.serializer = serializer = Serializer(self._config)
+        m.submodules.serializer = serializer = (Serializer if self._config.lanes == 1 else StripedSerializer)(self._config)
         wiring.connect(m, wiring.flipped(self.scene), chain.scene)
         wiring.connect(m, wiring.flipped(self.pedestal), chain.pedestal)
         wiring.connect(m, chain.pixels, encoder.pixels)

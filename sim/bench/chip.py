@@ -2,7 +2,7 @@
 # pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportCallIssue=false
 """The chip alone: scenes in through its window, exposures by pulse, slices off its lane, against the golden model.
 
-scene, settings, descriptor ──► Die ═ lane ═► `LaneMonitor` ──► `Scoreboard` ◄── golden
+scene, settings, descriptor ──► Die ═ lanes ═► `LanesMonitor` ──► `Scoreboard` ◄── golden
             lane tests, at any time ──┘
 """
 
@@ -21,7 +21,7 @@ from macropix.gateware.config import Config
 from macropix.gateware.wire import LaneTest, Positions, Values
 from macropix.host import kernels
 from macropix.sim.bench.draw import Coverage, generators, random_control, random_scene, settings_to_try, telling_threshold
-from macropix.sim.bench.lane import LaneMonitor
+from macropix.sim.bench.lane import LanesMonitor
 from macropix.sim.bench.runner import CONFIG_VARIABLE, SEED_VARIABLE
 from macropix.sim.bench.scoreboard import Scoreboard
 from macropix.sim.golden import bias, die
@@ -52,7 +52,7 @@ class Chip:
         self.config = Config.from_json(os.environ[CONFIG_VARIABLE])
         self.rng, self.random = generators(int(os.environ[SEED_VARIABLE]), name)
         self.layout = registers.settings_layout(self.config)
-        self.monitor = LaneMonitor()
+        self.monitor = LanesMonitor(self.config.lanes)
         self.board = Scoreboard("chip")
         self.coverage = Coverage()
         self.counts: Counter[str] = Counter()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The receiving end of a serial pair, for a bench: bits to symbols to slices, from the golden model's 8b/10b table.
 
-lane bits ──► comma ──► symbols ──► K27.7 bytes K29.7 ──► packets
+lane bits ──► comma ──► symbols ──► K27.7 bytes K29.7 ──► packets, or with several lanes their parts ──► packets
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from macropix.gateware import wire
 from macropix.gateware.wire import LaneTest
 from macropix.sim.golden import lane
 
-__all__ = ["LaneMonitor"]
+__all__ = ["LaneMonitor", "LanesMonitor"]
 
 COMMAS = (0b1111100, 0b0000011)  # 0011111 and 1100000, the first bit lowest
 SHORTEST_IDLE = 4
@@ -20,6 +20,11 @@ FIXED = 0b0101010101
 
 class LaneMonitor:
     """Strict: from the first comma on every symbol must be one, of the right disparity, and slices lie between idle pairs.
+
+    Parameters
+    ----------
+    number, lanes : int
+        Which lane of how many.
 
     Attributes
     ----------
@@ -31,7 +36,10 @@ class LaneMonitor:
         Symbols of each lane test that came.
     """
 
-    def __init__(self):
+    def __init__(self, number: int = 0, *, lanes: int = 1):
+        self._number, self._lanes = number, lanes
+        self._slots = 0  # symbols of idle pairs and lane tests
+        self._first: int | None = None  # number of the first pair
         self.packets: list[bytes] = []
         self.test = LaneTest.OFF
         self.tested: Counter[LaneTest] = Counter()
@@ -83,6 +91,7 @@ class LaneMonitor:
         if self._slice is None and self.test != LaneTest.OFF and self._is_test(symbol):
             assert self._idles % 2 == 0, "a lane test begins between the symbols of an idle pair"
             self._idles = 0
+            self._slots += 1
             return
         if not self._disparity:
             self._disparity = -1 if (-1, symbol) in self._table else 1
@@ -91,12 +100,17 @@ class LaneMonitor:
         byte, k, self._disparity = found
         if self._slice is None:
             if k and byte == wire.K_START:
+                assert self._slots % 2 == 0, "a slice begins between the symbols of an idle pair"
                 assert self._idles >= SHORTEST_IDLE, f"{self._idles} idle symbols before a slice, not {SHORTEST_IDLE}"
                 self._slice = bytearray()
                 return
-            expected = (0x00, False) if self._idles % 2 else (wire.K_IDLE, True)
+            if self._first is None and self._slots % 2:
+                self._first = byte >> 5
+            pair = (self._first or 0) + self._slots // 2
+            expected = lane.idle_pair(self._number, pair, lanes=self._lanes)[self._slots % 2]
             assert (byte, k) == expected, f"symbol {byte:02x} (k = {k}) between slices, not {expected[0]:02x}"
             self._idles += 1
+            self._slots += 1
         elif not k:
             self._slice.append(byte)
         elif byte == wire.K_END:
@@ -104,3 +118,45 @@ class LaneMonitor:
             self._slice, self._idles = None, 0
         else:
             assert byte == wire.K_IDLE, f"control symbol {byte:02x} in a slice"
+
+
+class LanesMonitor:
+    """All lanes of a die, which go in step: the slices that their `LaneMonitor` find, put together.
+
+    Attributes
+    ----------
+    packets : list of bytes
+        Slices that came.
+    test : LaneTest
+        As of `LaneMonitor`; set for all lanes.
+    tested : Counter
+        Symbols of each lane test on lane 0.
+    """
+
+    def __init__(self, lanes: int):
+        self.packets: list[bytes] = []
+        self._monitors = [LaneMonitor(number, lanes=lanes) for number in range(lanes)]
+
+    @property
+    def test(self) -> LaneTest:
+        """What the die may send instead of an idle pair."""
+        return self._monitors[0].test
+
+    @test.setter
+    def test(self, test: LaneTest) -> None:
+        for monitor in self._monitors:
+            monitor.test = test
+
+    @property
+    def tested(self) -> Counter[LaneTest]:
+        """Symbols of each lane test."""
+        assert all(monitor.tested == self._monitors[0].tested for monitor in self._monitors), "a lane test is not on all lanes"
+        return self._monitors[0].tested
+
+    def take(self, bits: int, count: int) -> None:
+        """`count` bits of each lane: lane n in bits n · count and up, the lowest first in time."""
+        for number, monitor in enumerate(self._monitors):
+            monitor.take(bits >> number * count & (1 << count) - 1, count)
+        while any(monitor.packets for monitor in self._monitors):
+            assert all(monitor.packets for monitor in self._monitors), "the lanes do not end a slice in step"
+            self.packets.append(lane.gathered([monitor.packets.pop(0) for monitor in self._monitors]))

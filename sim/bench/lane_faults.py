@@ -1,18 +1,28 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""cocotb tests of the serial pair: unrelated clocks, each of the ten bit offsets, a slip in mid-stream, flipped bits."""
+"""cocotb tests of the serial pairs: unrelated clocks, each of ten bit offsets, skew, a slip in mid-stream, flipped bits, crossed wires."""
+
+import os
 
 import cocotb
 from cocotb.triggers import ClockCycles
 
+from macropix.gateware.config import Config
+from macropix.gateware.fpga.deskew import SKEW_SYMBOLS
+from macropix.gateware.registers import State
 from macropix.gateware.wire import Mode, Op, Read
 from macropix.sim.bench.draw import random_scene
 from macropix.sim.bench.lanewire import LaneWire
 from macropix.sim.bench.readout import Host
+from macropix.sim.bench.runner import CONFIG_VARIABLE
 
+#: of the device that is simulated
+LANES = Config.from_json(os.environ[CONFIG_VARIABLE]).lanes
 #: frames of a run with faults
 FRAMES = 16
 #: idle pairs, more than the receiver needs to find its place again: clocks of a lane of one bit a clock
 SETTLED = 400
+#: most bits that a slip moves one lane of several: three symbols, so that it never spans the end of a slice and the next one's start
+LONGEST_SLIP = 30
 
 
 async def ready(dut, name: str, delay: int = 0) -> tuple[Host, LaneWire, int]:
@@ -20,7 +30,7 @@ async def ready(dut, name: str, delay: int = 0) -> tuple[Host, LaneWire, int]:
     host = Host(dut, name)
     lane = host.lane
     assert lane is not None
-    lane.delay = delay
+    lane.delays = [delay] * lane.lanes
     await host.start()
     await ClockCycles(dut.clk, SETTLED)
     await host.claim()
@@ -29,16 +39,25 @@ async def ready(dut, name: str, delay: int = 0) -> tuple[Host, LaneWire, int]:
     await host.set(mode=int(Mode.RAW.value), read=int(Read.SLIDING.value))
     sizes = [len(packet) for packet in host.golden(0, 0, 0)[1]]
     assert len(sizes) == 1, f"the faults are counted in slices, and a frame has {len(sizes)}"
-    return host, lane, max(host.config.pixels + 60, (sizes[0] + 8) * 10 // host.config.lane_bits)
+    return host, lane, max(host.config.pixels + 60, (sizes[0] // lane.lanes + 9) * 10 // host.config.lane_bits)
+
+
+def another(host: Host, lane: LaneWire, n: int) -> int:
+    """Another delay for lane `n`, within the skew that the lanes may have."""
+    if lane.lanes == 1:
+        return host.rng.choice([delay for delay in range(10) if delay != lane.delays[n]])
+    delays = range(max(0, lane.delays[n] - LONGEST_SLIP), min(10 * SKEW_SYMBOLS, lane.delays[n] + LONGEST_SLIP) + 1)
+    return host.rng.choice([delay for delay in delays if delay != lane.delays[n]])
 
 
 @cocotb.test()
 async def each_of_ten_offsets(dut):
-    """A frame comes through whatever bit the symbols begin at; the offset changes between two frames."""
+    """A frame comes through whatever bit the symbols begin at, and whatever lane is late; the offsets change between two frames."""
     host, lane, _ = await ready(dut, "offsets")
     for delay in range(10):
-        lane.delay = delay
+        lane.delays = [delay, *(host.rng.randrange(10 * SKEW_SYMBOLS + 1) for _ in range(lane.lanes - 1))]
         await ClockCycles(dut.clk, SETTLED)
+        assert await host.value("state") & State.LOCKED, f"not locked with delays of {lane.delays} bits"
         await host.command(Op.START)
         await host.compare_frame()
     ledger = await host.at_rest()
@@ -49,7 +68,7 @@ async def each_of_ten_offsets(dut):
 
 @cocotb.test()
 async def slip_in_mid_stream(dut):
-    """The wire gains or loses bits while slices are on it: what is on it then is lost and counted, all else is right."""
+    """A wire gains or loses bits while slices are on it: what is on it then is lost and counted, all else is right."""
     host, lane, clocks = await ready(dut, "slips", delay=5)
     await host.set(shots=FRAMES)
     await host.command(Op.START)
@@ -57,8 +76,39 @@ async def slip_in_mid_stream(dut):
     for _ in range(slips):
         # more than a frame behind the last; one between two slices costs none, or the later
         await ClockCycles(dut.clk, 2 * clocks + host.rng.randrange(clocks))
-        lane.delay = host.rng.choice([delay for delay in range(10) if delay != lane.delay])
+        n = host.rng.randrange(lane.lanes)
+        lane.delays[n] = another(host, lane, n)
     await losses(host, slips)
+
+
+@cocotb.test(skip=LANES == 1)
+async def crossed_wires(dut):
+    """Two lanes on each other's wires: the device says so and nothing arrives; put right, all does."""
+    host, lane, clocks = await ready(dut, "crossed", delay=3)
+    await host.command(Op.START)
+    await host.compare_frame()
+    await host.at_rest()
+    one, other = host.rng.sample(range(lane.lanes), 2)
+    lane.wires[one], lane.wires[other] = other, one
+    await ClockCycles(dut.clk, SETTLED)
+    assert await host.value("state") & (State.LOCKED | State.SWAPPED) == State.SWAPPED
+    await host.set(shots=3)
+    await host.command(Op.START)
+    await ClockCycles(dut.clk, 4 * clocks)
+    ledger = await host.at_rest()
+    assert {name: ledger[name] for name in ("produced", "arrived", "sent", "dropped_corrupt")} == {
+        "produced": 4, "arrived": 1, "sent": 1, "dropped_corrupt": 0,
+    }  # fmt: skip
+    lane.wires.sort()
+    await ClockCycles(dut.clk, SETTLED)
+    assert await host.value("state") & (State.LOCKED | State.SWAPPED) == State.LOCKED
+    host.number, host.shot = 4, 4
+    await host.set(shots=2)
+    await host.command(Op.START)
+    for _ in range(2):
+        await host.compare_frame()
+    await host.at_rest()
+    host.finish()
 
 
 @cocotb.test()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The wire between die and FPGA, for a bench: clocks of their own, a delay of any number of bits, slips and errors on purpose.
 
-die ═ lane_o ═► delay, slip, flip ═► lane_i ═ FPGA         rx_clk follows die_clk, later by a phase
+die ═ lane_o ═► each lane: delay, slip, flip ═► lane_i ═ FPGA         rx_clk follows die_clk, later by a phase
 """
 
 import random
@@ -14,25 +14,31 @@ from macropix.gateware.config import Config
 
 __all__ = ["LaneWire"]
 
+#: bits of a lane that are kept, for a delay
+HELD_BITS = 128
+
 #: how far the die's period may lie from the FPGA's, in both directions: shares
 NEAREST, FARTHEST = 0.005, 0.035
 
 
 class LaneWire:
-    """Carries the lane's bits, at the die's pace: faster or slower than the FPGA's, at a phase, both drawn at random.
+    """Carries the lanes' bits, at the die's pace: faster or slower than the FPGA's, at a phase, both drawn at random.
 
     Attributes
     ----------
-    delay : int
-        Bits of delay; changing it in mid-stream is a slip.
+    delays : list of int
+        Bits of delay of each lane; changing one in mid-stream is a slip.
+    wires : list of int
+        The lane of the die that each lane of the FPGA is joined to.
     flips : int
-        Bits still to be inverted, one each few symbols.
+        Bits still to be inverted, one each few symbols, on any lane.
     """
 
     def __init__(self, dut, config: Config, rng: random.Random, *, delay: int = 0):
         self.dut = dut
-        self.width = config.lane_bits
-        self.delay = delay
+        self.width, self.lanes = config.lane_bits, config.lanes
+        self.delays = [delay] * config.lanes
+        self.wires = list(range(config.lanes))
         self.flips = 0
         self.flipped = 0
         self._rng = rng
@@ -60,18 +66,21 @@ class LaneWire:
         self.dut.die_rst.value = self.dut.rx_rst.value = 0
 
     async def _carry(self) -> None:
-        held = 0
+        held = [0] * self.lanes
         mask = (1 << self.width) - 1
         self.dut.lane_i.value = 0
         while True:
             await FallingEdge(self.dut.die_clk)
             new = int(self.dut.lane_o.value)
             if self.flips and self._rng.random() < 0.05:
-                new ^= 1 << self._rng.randrange(self.width)
+                new ^= 1 << self._rng.randrange(self.width * self.lanes)
                 self.flips -= 1
                 self.flipped += 1
-            held = ((held << self.width) | self._reversed(new)) & ((1 << 64) - 1)
-            out = self._reversed((held >> self.delay) & mask)
+            out = 0
+            for n, (delay, wire) in enumerate(zip(self.delays, self.wires, strict=True)):
+                came = self._reversed(new >> wire * self.width & mask)
+                held[n] = ((held[n] << self.width) | came) & ((1 << HELD_BITS) - 1)
+                out |= self._reversed((held[n] >> delay) & mask) << n * self.width
             await FallingEdge(self.dut.rx_clk)
             self.dut.lane_i.value = out
 

@@ -2,12 +2,16 @@
 """8b/10b by its printed tables: what the lane's symbols are held against.
 
 byte, k, disparity ──► symbol, disparity behind it ──► byte, k
+packet ──► `dealt` over lanes ──► `gathered` ──► packet
 
 Bit 0 of a symbol is a, the first on the lane. A disparity is −1 or +1. The code of A. X. Widmer and P. A. Franaszek, IBM J. Res.
 Dev. 27 (1983) 440, in the two columns RD− and RD+ as textbooks print it; nothing is computed here but the choice between them.
+Below it, from the words of `docs/protocol.md`, what several lanes carry.
 """
 
-__all__ = ["decode", "encode", "frame"]
+from collections.abc import Sequence
+
+__all__ = ["dealt", "decode", "encode", "frame", "gathered", "idle_pair"]
 
 # abcdei of D.0 … D.31 at RD−, RD+
 _SIX = (
@@ -86,3 +90,30 @@ def frame(packet: bytes, disparity: int, *, idle: int = 4, lane: int = 0) -> tup
         symbol, disparity = encode(byte, k, disparity)
         symbols.append(symbol)
     return symbols, disparity
+
+
+def idle_pair(lane: int, pair: int, *, lanes: int) -> list[tuple[int, bool]]:
+    """Byte and k of the two symbols of an idle pair: K28.5, D lane.(pair modulo 8); of a single lane D0.0."""
+    return [(0xBC, True), (lane + 32 * (pair % 8) if lanes > 1 else 0, False)]
+
+
+def dealt(packet: bytes, lanes: int) -> list[list[tuple[int, bool]]]:
+    """Byte and k of each symbol of one slice, for each of `lanes` lanes: start, its bytes, end; K28.5 in the last column's empty places."""
+    rows = -(-len(packet) // lanes)
+    place = [(packet[i], False) if i < len(packet) else (0xBC, True) for i in range(rows * lanes)]
+    return [[(0xFB, True), *place[lane::lanes], (0xFD, True)] for lane in range(lanes)]
+
+
+def gathered(parts: Sequence[bytes]) -> bytes:
+    """The packet of which lane n has brought the bytes ``parts[n]``.
+
+    Raises
+    ------
+    ValueError
+        If no packet is dealt out so.
+    """
+    length = sum(len(part) for part in parts)
+    expected = [len(range(lane, length, len(parts))) for lane in range(len(parts))]
+    if [len(part) for part in parts] != expected:
+        raise ValueError(f"the lanes bring {[len(part) for part in parts]} bytes, expected {expected}")
+    return bytes(parts[i % len(parts)][i // len(parts)] for i in range(length))

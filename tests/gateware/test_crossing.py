@@ -370,3 +370,16 @@ def test_error_counts_cross():
         assert (ctx.get(dut.code_errors), ctx.get(dut.disparity_errors), ctx.get(dut.realigns)) == (1, 2, 3)
 
     simulate(dut, bench, clocks=CLOCKS[0], other="rx")
+
+
+def test_flags_of_several_lanes_cross():
+    dut = LaneBridge(Config(lanes=4, separate_clocks=True))
+
+    async def bench(ctx):
+        for locked, swapped in ((1, 0), (0, 1), (0, 0)):
+            ctx.set(dut.i_locked, locked)
+            ctx.set(dut.i_swapped, swapped)
+            await ctx.tick("sync").repeat(6)
+            assert (ctx.get(dut.locked), ctx.get(dut.swapped)) == (locked, swapped)
+
+    simulate(dut, bench, clocks=CLOCKS[0], other="rx")

@@ -107,3 +107,24 @@ def test_what_is_no_symbol_is_refused():
         lane.encode(0, True, -1)
     with pytest.raises(ValueError, match="at disparity 0"):
         lane.encode(0, False, 0)
+
+
+def test_a_packet_on_four_lanes_worked_by_hand():
+    """Six bytes: a full column, and one of two bytes and two K28.5."""
+    start, end, none = (0xFB, True), (0xFD, True), (0xBC, True)
+    assert lane.dealt(b"abcdef", 4) == [
+        [start, (ord("a"), False), (ord("e"), False), end],
+        [start, (ord("b"), False), (ord("f"), False), end],
+        [start, (ord("c"), False), none, end],
+        [start, (ord("d"), False), none, end],
+    ]
+    assert lane.gathered([b"ae", b"bf", b"c", b"d"]) == b"abcdef"
+    assert lane.idle_pair(3, 10, lanes=4) == [none, (0x43, False)]
+    assert lane.idle_pair(0, 10, lanes=1) == [none, (0x00, False)]
+
+
+def test_what_was_not_dealt_so_is_not_gathered():
+    for parts in ([b"a", b"bf", b"c", b"d"], [b"ae", b"", b"c", b"d"], [b"a", b"b", b"c", b"dx"], [b"", b"b"]):
+        with pytest.raises(ValueError, match="expected"):
+            lane.gathered(parts)
+    assert lane.gathered([b"a", b""]) == b"a"
