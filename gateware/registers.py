@@ -68,6 +68,7 @@ class Feature(enum.IntFlag):
     SHARED_MULTIPLIER = 16
     UART = 32
     SEPARATE_CLOCKS = 64
+    STREAMED_SCENE = 128
 
 
 class State(enum.IntFlag):

@@ -10,10 +10,13 @@ import random
 import secrets
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
 
 from macropix.gateware.config import Config
 from macropix.gateware.wire import Op
+from macropix.host.command import Request
 from macropix.host.errors import DataLostError, DeviceError, UserError
 from macropix.host.frame import Frame
 from macropix.host.ledger import Ledger
@@ -66,6 +69,8 @@ class Device(Memory):
         self._nonces = random.Random(seed) if seed is not None else secrets.SystemRandom()
         self._closed = False
         self._seen = 0
+        #: number of the next shot since the claim; None behind a STOP or a start without an end, where only the device knows
+        self.next_shot: int | None = 0
         try:
             info = self._claim()
             link.assembler.geometry = info.geometry
@@ -99,6 +104,7 @@ class Device(Memory):
     def claim(self) -> Status:
         """Claims the device anew: ledger, slice numbers and shots start from 0; registers and memories stay."""
         self._running = False
+        self.next_shot = 0
         return self._claim()
 
     def _claim(self) -> Status:
@@ -126,10 +132,15 @@ class Device(Memory):
             raise UserError(f"shots must be from 0 to {(1 << 32) - 1}, not {shots}")
         if self.mirror.value("shots") != shots:
             self.registers.update(shots=shots)
+        self._begin([(Op.START, 0, (), 0)], shots or None)
+
+    def _begin(self, requests: Sequence[Request], shots: int | None, *, in_flight: int = 1) -> None:
+        """Has `requests` executed, which start `shots` shots in all."""
         self.link.drop()
         self.link.assembler.forget()
         self._know(self.mirror)
-        self.link.run([(Op.START, 0, (), 0)])
+        self.next_shot = None if shots is None or self.next_shot is None else self.next_shot + shots
+        self.link.run(requests, in_flight=in_flight, again=in_flight == 1)
         self._seen = self.link.answered
         self._running = True
 
@@ -176,6 +187,25 @@ class Device(Memory):
     def capture(self, shots: int = 1) -> Iterator[Frame]:
         """Starts `shots` shots (0: until stopped) and gives their frames. Leaving the loop early stops the device."""
         self.start(shots)
+        yield from self._until_left()
+
+    def take_shots(self, requests: Sequence[Request], shots: int, *, scene: np.ndarray) -> Iterator[Frame]:
+        """The frames of `shots` single shots that `requests` start, uploads of scenes between them; `scene` is the last."""
+        if self._running:
+            raise UserError("a capture is under way: stop it first")
+        if self.mirror.value("shots") != 1:
+            self.registers.update(shots=1)
+        self._begin(requests, shots, in_flight=self.transport.in_flight)
+        self.scene = scene
+        yield from self._until_left()
+
+    def scan(self, scenes: Iterable[np.ndarray], shots: int = 1) -> Iterator[tuple[int, Frame]]:
+        """Exposes each of `scenes` in `shots` shots; see `host.scan.scan`."""
+        from macropix.host.scan import scan
+
+        return scan(self, scenes, shots)
+
+    def _until_left(self) -> Iterator[Frame]:
         try:
             yield from self.frames()
         finally:
@@ -192,6 +222,7 @@ class Device(Memory):
 
     def stop(self) -> None:
         """Stops behind the frame under way, and waits until the device is idle. Frames that still come wait for `frames`."""
+        self.next_shot = None
         self.link.run([(Op.STOP, 0, (), 0)])
         deadline = time.monotonic() + self.timeout
         while not (status := self.status()).idle:

@@ -32,7 +32,8 @@ class GoldenDevice:
     """What `docs/protocol.md` says a device does.
 
     Shots are taken when somebody asks: each `take` that finds nothing else to give makes the next shot of a running sequence. So a
-    sequence of any length, or without end, needs no memory, and a command fed meanwhile acts between two shots.
+    sequence of any length, or without end, needs no memory, and a command fed meanwhile acts between two shots. The first shot is under
+    way from the start on: a WRITE acts behind it.
 
     Device time has no clocks to count. It advances by one for each byte in, one for each byte out, one for each imaging pixel of an
     exposure (M² with the shared multiplier), and by what `idle` is told.
@@ -63,6 +64,7 @@ class GoldenDevice:
         self._number = 0
         self._shots_left: int | None = 0
         self._sequence: list[int] = []
+        self._due = False  # the first shot of a start: under way, though nobody has asked yet
         self._last: tuple[int, bool] | None = None  # sequence of the last command executed, and whether it was answered BUSY
 
     # ---- the byte stream ------------------------------------------------------------------------------------
@@ -152,6 +154,8 @@ class GoldenDevice:
         """Execute a command for the first time."""
         busy = op is Op.START and self.running
         if op is Op.WRITE:
+            if self._due and self.running:  # a write waits for the exposure under way
+                self._shot()
             self.memory.write(request.address, np.frombuffer(request.data, "<u2"))
         elif busy:
             self._counts["triggers_missed"] += 1
@@ -190,9 +194,11 @@ class GoldenDevice:
         length = min(max(registers["sequence_length"], 1), 8)
         self._sequence = [registers["sequence"] >> 3 * i & 7 for i in range(length)]
         self._shots_left = registers["shots"] or None
+        self._due = True
 
     def _shot(self) -> None:
         """One shot: an exposure for each kernel of the sequence; behind the last one a status."""
+        self._due = False
         for kernel in self._sequence:
             self._expose(kernel)
         self._counts["shots_done"] += 1

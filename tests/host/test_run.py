@@ -127,8 +127,8 @@ def test_a_wrong_pixel_is_noticed(device):
     wrong[20, 20] ^= 0x4000
     run.mosaic = Mosaic(wrong, device.geometry, Read.SLIDING)
     original = list(Mosaic(image, device.geometry, Read.SLIDING))
-    load, tiles = device.load_scene, iter(original)
-    device.load_scene = lambda _: load(next(tiles).scene)
+    scan = device.scan
+    device.scan = lambda scenes, shots: scan((tile.scene for _, tile in zip(scenes, original, strict=True)), shots)
     taken = run.take(check=True)
     assert 0 < taken.check.differing <= 9
     assert isinstance(taken.trouble, MismatchError)
