@@ -10,7 +10,7 @@ import random
 import secrets
 import time
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -198,12 +198,6 @@ class Device(Memory):
         self._begin(requests, shots, in_flight=self.transport.in_flight)
         self.scene = scene
         yield from self._until_left()
-
-    def scan(self, scenes: Iterable[np.ndarray], shots: int = 1) -> Iterator[tuple[int, Frame]]:
-        """Exposes each of `scenes` in `shots` shots; see `host.scan.scan`."""
-        from macropix.host.scan import scan
-
-        return scan(self, scenes, shots)
 
     def _until_left(self) -> Iterator[Frame]:
         try:

@@ -28,6 +28,7 @@ from macropix.host.ledger import Ledger
 from macropix.host.mosaic import Canvas, Mosaic, Tile
 from macropix.host.oracle import Check, Comparison, config_of
 from macropix.host.recipe import Recipe
+from macropix.host.scan import scan
 from macropix.host.threshold import FULL_SCALE, Capture, Threshold
 
 __all__ = ["Run", "Taken", "raw_bytes"]
@@ -204,7 +205,7 @@ class Run:
                 under_way.append(tile)
                 yield tile.scene
 
-        found = self.device.scan(scenes(), shots) if self._memory else ((0, frame) for frame in self.device.capture(shots))
+        found = scan(self.device, scenes(), shots) if self._memory else ((0, frame) for frame in self.device.capture(shots))
         if not self._memory:
             under_way.extend(self.mosaic)
         for number, frame in found:

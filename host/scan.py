@@ -6,18 +6,15 @@ scenes ──► upload 0, START, upload 1, START, … (no waiting for frames) �
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from macropix.gateware.registers import SCENE, Feature
 from macropix.gateware.wire import MAX_WORDS, Op
 from macropix.host.command import Request
+from macropix.host.device import Device
 from macropix.host.errors import UserError
 from macropix.host.frame import Frame
-
-if TYPE_CHECKING:
-    from macropix.host.device import Device
 
 __all__ = ["BATCH", "scan"]
 
@@ -25,7 +22,7 @@ __all__ = ["BATCH", "scan"]
 BATCH = 16
 
 
-def scan(device: "Device", scenes: Iterable[np.ndarray], shots: int = 1) -> Iterator[tuple[int, Frame]]:
+def scan(device: Device, scenes: Iterable[np.ndarray], shots: int = 1) -> Iterator[tuple[int, Frame]]:
     """Exposes each of `scenes` in `shots` shots, and gives each frame with the number of its scene.
 
     The first scene is read back, of the others each command is answered for. Where a scene gives one frame, and the transport takes
@@ -63,7 +60,7 @@ def scan(device: "Device", scenes: Iterable[np.ndarray], shots: int = 1) -> Iter
         number += len(batch)
 
 
-def _batch(device: "Device", scenes: list[np.ndarray]) -> Iterator[Frame]:
+def _batch(device: Device, scenes: list[np.ndarray]) -> Iterator[Frame]:
     """One shot of each of `scenes`."""
     shape = device.geometry.rows, device.geometry.cols
     requests: list[Request] = []
