@@ -134,6 +134,8 @@ class _Bench:
     def __init__(self, device: Device, seed: int):
         self.device = device
         self.macro = device.geometry.macro
+        #: the paper's, and those that are made for this macro-pixel
+        self.kernels = (*kernels.PAPER, *(name for name in kernels.names(self.macro) if name not in kernels.PAPER))
         self.random = random.Random(seed)
         self.numbers = np.random.default_rng(seed)
         self.check = Check(config_of(device.info, device.config))
@@ -142,7 +144,7 @@ class _Bench:
     def cells(self) -> Iterator[Cell]:
         """Every cell, in the order of a round."""
         for stride in (0, *self.strides):
-            for name in kernels.PAPER if stride else ("identity",):
+            for name in self.kernels if stride else ("identity",):
                 yield from ((name, stride, *setting) for setting in self.settings())
 
     @staticmethod
@@ -158,7 +160,7 @@ class _Bench:
         """One frame, or more, of every cell."""
         device, places = self.device, self.device.geometry.kernels
         for stride, read in ((0, Read.SINGLE), *self.strides.items()):
-            names = list(kernels.PAPER if stride else ("identity",))
+            names = list(self.kernels if stride else ("identity",))
             self.random.shuffle(names)
             self._reset(read)
             for start in range(0, len(names), places):
@@ -195,7 +197,9 @@ class _Bench:
             yield (bank[frame.kernel], stride, *setting), self.check.frame(frame, scene=scene)
 
     def _kernel(self, name: str) -> np.ndarray:
-        """Codes of a 3 × 3 kernel, in the middle of a larger macro-pixel if need be."""
+        """Codes of a kernel; of a 3 × 3 one in the middle of a larger macro-pixel."""
+        if self.macro in kernels.sides(name):
+            return kernels.get(name, self.macro).codes
         return np.pad(kernels.get(name, 3).codes, (self.macro - 3) // 2)
 
     def _reset(self, read: Read) -> None:
