@@ -43,7 +43,7 @@ def test_the_url_that_is_opened(url, name, opened):
 
 
 def test_a_url_that_says_otherwise():
-    with pytest.raises(UserError, match="log5 is 5 × 5, but model://.macro=3 asks for macro-pixels of 3 × 3"):
+    with pytest.raises(UserError, match=r"log5 is 5 × 5, but model://\?macro=3 asks for macro-pixels of 3 × 3"):
         for_kernel("model://?macro=3", "log5", [5])
 
 
