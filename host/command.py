@@ -47,5 +47,10 @@ def refusal(device: str, op: Op, address: int, error: int) -> DeviceError:
         return DeviceError(f"{device} belongs to another epoch: it was reset or claimed anew", hint="open it again")
     if error == Error.BUSY.value:
         return DeviceError(f"{device} is busy: its sequencer is still running", hint="stop it first")
+    if error == Error.SCENE.value:
+        return DeviceError(
+            f"{device} refused {op.name} of 0x{address:04X}: it waits for other words of a streamed scene, or for none",
+            hint="stop it first",
+        )
     name = Error(error).name if error in [one.value for one in Error] else f"error {error}"
     return DeviceError(f"{device} refused {op.name} of 0x{address:04X}", expected="OK", found=name)

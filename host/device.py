@@ -15,9 +15,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from macropix.gateware.config import Config
-from macropix.gateware.wire import Op
+from macropix.gateware.registers import Feature
+from macropix.gateware.wire import Op, Read, Scene
 from macropix.host.command import Request
 from macropix.host.errors import DataLostError, DeviceError, UserError
+from macropix.host.feeder import Feeder
 from macropix.host.frame import Frame
 from macropix.host.ledger import Ledger
 from macropix.host.link import Link
@@ -75,6 +77,7 @@ class Device(Memory):
             info = self._claim()
             link.assembler.geometry = info.geometry
             super().__init__(link, info)
+            self._feeder = Feeder(link, info.geometry) if Feature.STREAMED_SCENE in info.features else None
         except BaseException:
             link.close()
             raise
@@ -132,7 +135,16 @@ class Device(Memory):
             raise UserError(f"shots must be from 0 to {(1 << 32) - 1}, not {shots}")
         if self.mirror.value("shots") != shots:
             self.registers.update(shots=shots)
+        if self._feeder is not None and self._awaits and self.scene is None:
+            raise UserError(f"{self.url} has no scene memory, and no scene was given for it to be sent", hint="load_scene")
         self._begin([(Op.START, 0, (), 0)], shots or None)
+        if self._feeder is not None:
+            self._feeder.begin(shots * len(self.mirror.sequence) or None)
+
+    @property
+    def _awaits(self) -> bool:
+        """Whether exposures take their pixels from the host, and no test scene."""
+        return self.mirror.value("scene_source") == Scene.MEMORY.value
 
     def _begin(self, requests: Sequence[Request], shots: int | None, *, in_flight: int = 1) -> None:
         """Has `requests` executed, which start `shots` shots in all."""
@@ -143,6 +155,12 @@ class Device(Memory):
         self.link.run(requests, in_flight=in_flight, again=in_flight == 1)
         self._seen = self.link.answered
         self._running = True
+
+    def _feed(self) -> bool:
+        """Sends the next exposure of a streamed scene. False if none is to be sent."""
+        if self._feeder is None or self.scene is None or not self._awaits:
+            return False
+        return self._feeder.feed(self.scene, Read(self.mirror.value("read")))
 
     def frames(self) -> Iterator[Frame]:
         """Frames of the capture under way, as they come, until the device is idle. What is lost is missing here, and in the ledger.
@@ -159,6 +177,9 @@ class Device(Memory):
                 return
             if self._finished():
                 self._running = False
+                continue
+            if self._feed():
+                useful = -1
                 continue
             own = self.link.assembler.statistics
             if own.useful != useful:

@@ -146,11 +146,11 @@ class GoldenDevice:
         self._count(error, repeat)
         if op is not None and not repeat:
             error = self._obey(op, request) or error
+            if self._awaits and self._queue is not None and self._queue.words.size:  # an exposure begins with its first word
+                self._latch(self._sequence[self._step])
         self._reply(request, error, self._read(request) if op is Op.READ else [])
         while self._awaits and self._queue is not None and self._queue.words.size >= self._queue.needed(self._reading):
             self._exposure()
-        if self._awaits and self._queue is not None and self._queue.words.size:
-            self._latch(self._sequence[self._step])
         if stops:
             self._cut()
         if op in (Op.CLAIM, Op.STATUS) or stops:

@@ -47,9 +47,15 @@ def held_against_golden(config: Config, commands: list[bytes], **options) -> lis
     """Packets of the gateware: data, and everything else, each in the golden device's order."""
     got, wanted = play(config, commands, **options)
     for data in (True, False):
-        one, other = ([timeless(packet) for packet in found if (kind(packet) is Kind.DATA) is data] for found in (got, wanted))
+        one, other = ([comparable(packet) for packet in found if (kind(packet) is Kind.DATA) is data] for found in (got, wanted))
         assert one == other
     return got
+
+
+def comparable(packet: bytes) -> bytes:
+    """Without times; and without the tag in a reply, which may leave before or behind the latch of an exposure that its command begins."""
+    text = timeless(packet)
+    return text[:8] + bytes(2) + text[10:] if kind(packet) is Kind.REPLY else text
 
 
 @pytest.mark.parametrize(("form", "seed"), [(Form.PARALLEL, 3), (Form.SHARED, 0)])
@@ -99,7 +105,7 @@ def test_frames_refusals_and_abandoned_exposures(form, seed):
     config = Config(rows=8, cols=8, scene=SceneForm.STREAMED, form=form)
     got = held_against_golden(config, commands, seed=seed, clocks=60_000)
     refused = [error(packet) for packet in got if kind(packet) is Kind.REPLY and error(packet) is not Error.OK]
-    assert refused == [Error.SCENE] * 8
+    assert refused == [Error.SCENE] * 7
     data = [packet for packet in got if kind(packet) is Kind.DATA]
     last = [packet[1] >> 3 & 1 for packet in data]
     assert last == [1, 1, 1, 0, 1, 0, 1, 1]
@@ -122,7 +128,7 @@ def test_a_frame_abandoned_between_its_slices():
 def test_the_queue_keeps_its_words_in_order(simulate):
     """Random writes and takes, full and empty; a write into the full queue is done when there is room, or with a flush."""
     dut, rng = SceneQueue(), random.Random(4)
-    sent, got = [], []
+    sent, got, filled = [], [], []
 
     async def testbench(ctx):
         waiting = False
@@ -143,22 +149,21 @@ def test_the_queue_keeps_its_words_in_order(simulate):
             waiting = waiting and not ctx.get(dut.window.done)
         assert got == sent[: len(got)]
         assert len(got) > 1000
-        filled = 0
-        while filled < DEPTH + 2:  # full, and one in hand
-            filled += 1
+        while ctx.get(dut.ready):
+            ctx.set(dut.take, 1)
+            await ctx.tick()
+        ctx.set(dut.take, 0)
+        for _ in range(2 * DEPTH):  # until one stays in hand
             ctx.set(dut.window.write, 1)
             await ctx.tick()
             ctx.set(dut.window.write, 0)
-            for _ in range(20):
-                if ctx.get(dut.window.done):
-                    break
-                await ctx.tick()
-            else:
+            if not ctx.get(dut.window.done):
                 break
-        assert filled <= DEPTH + 2
+            filled.append(1)
+        await ctx.tick().repeat(20)
+        assert len(filled) in (DEPTH, DEPTH + 1)
         assert not ctx.get(dut.window.done)
         ctx.set(dut.flush, 1)
-        await ctx.tick()
         await ctx.tick()
         assert ctx.get(dut.window.done)
         ctx.set(dut.flush, 0)
@@ -168,15 +173,19 @@ def test_the_queue_keeps_its_words_in_order(simulate):
     simulate(dut, testbench)
 
 
+def memories(**options) -> list[int]:
+    """Bits of each memory in the Verilog of the whole device."""
+    config = Config(**options, response_table=False, pedestal_map=False, taps=False, noise=False)
+    found = re.findall(r"^\s*reg \[(\d+):0\] \S+ \[(\d+):0\];", to_verilog(config, Top(config)), re.MULTILINE)
+    return sorted((int(width) + 1) * (int(depth) + 1) for width, depth in found)
+
+
 def test_no_scene_memory_is_built():
-    """The largest memory of a wide streamed array is a line store or a map, never the scene's 16 bits for every pixel."""
-    options = {"rows": 16, "cols": 2048, "response_table": False, "pedestal_map": False, "taps": False, "noise": False}
-    bits = {}
-    for scene in SceneForm:
-        text = to_verilog(Config(**options, scene=scene), Top(Config(**options, scene=scene)))
-        memories = re.findall(r"^\s*reg \[(\d+):0\] \S+ \[(\d+):0\];", text, re.MULTILINE)
-        assert len(memories) > 5
-        bits[scene] = [(int(width) + 1) * (int(depth) + 1) for width, depth in memories]
-    assert 16 * 16 * 2048 in bits[SceneForm.MEMORY]
-    assert max(bits[SceneForm.STREAMED]) <= 2 * 16 * 2048  # the two lines above
-    assert 16 * DEPTH in bits[SceneForm.STREAMED]
+    """Of a streamed array of 2,048 columns nothing grows with the rows; the largest memory holds less than three of its lines."""
+    with_memory = memories(rows=9, cols=2048)
+    streamed = memories(rows=9, cols=2048, scene=SceneForm.STREAMED)
+    assert 9 * 2048 * 16 in with_memory
+    assert 9 * 2048 * 16 not in streamed
+    assert 16 * DEPTH in streamed
+    assert max(streamed) < 3 * 2048 * 16
+    assert memories(rows=99, cols=2048, scene=SceneForm.STREAMED) == streamed
