@@ -18,7 +18,7 @@ import numpy as np
 
 from macropix.host.errors import UserError
 
-__all__ = ["PAPER", "Kernel", "custom", "from_file", "get", "names", "sides"]
+__all__ = ["PAPER", "Kernel", "available", "custom", "from_file", "get", "names", "padded", "sides"]
 
 #: code of a weight of 1
 UNIT = 256
@@ -202,6 +202,19 @@ def sides(name: str) -> list[int]:
     """Sides of the macro-pixel that a kernel called `name` is for; none if there is no such kernel."""
     key = name.lower().replace("-", "_")
     return [side for known, side in _KERNELS if known == key]
+
+
+def available(macro: int) -> tuple[str, ...]:
+    """Names that `padded` knows for macro-pixels of `macro` × `macro`: the paper's, and those made for this size."""
+    return (*PAPER, *(name for name in names(macro) if name not in PAPER))
+
+
+def padded(name: str, macro: int) -> Kernel:
+    """The kernel called `name` on macro-pixels of `macro` × `macro`; a 3 × 3 one, where there is none of that size, in the middle of 0."""
+    if macro in sides(name):
+        return get(name, macro)
+    kernel = get(name, 3)
+    return dataclasses.replace(kernel, codes=np.pad(kernel.codes, (macro - 3) // 2))
 
 
 def get(name: str, macro: int = 3) -> Kernel:

@@ -134,8 +134,7 @@ class _Bench:
     def __init__(self, device: Device, seed: int):
         self.device = device
         self.macro = device.geometry.macro
-        #: the paper's, and those that are made for this macro-pixel
-        self.kernels = (*kernels.PAPER, *(name for name in kernels.names(self.macro) if name not in kernels.PAPER))
+        self.kernels = kernels.available(self.macro)
         self.random = random.Random(seed)
         self.numbers = np.random.default_rng(seed)
         self.check = Check(config_of(device.info, device.config))
@@ -166,7 +165,7 @@ class _Bench:
             for start in range(0, len(names), places):
                 bank = names[start : start + places]
                 for place, name in enumerate(bank):
-                    device.load_kernel(place, self._kernel(name))
+                    device.load_kernel(place, kernels.padded(name, self.macro))
                 device.sequence(range(len(bank)))
                 for setting in self.settings():
                     yield from self._shots(number, stride, bank, setting)
@@ -195,12 +194,6 @@ class _Bench:
     def _frames(self, stride: int, bank: list[str], setting: tuple[str, str, int], scene: np.ndarray) -> Iterator[tuple[Cell, Comparison]]:
         for frame in self.device.capture(1):
             yield (bank[frame.kernel], stride, *setting), self.check.frame(frame, scene=scene)
-
-    def _kernel(self, name: str) -> np.ndarray:
-        """Codes of a kernel; of a 3 × 3 one in the middle of a larger macro-pixel."""
-        if self.macro in kernels.sides(name):
-            return kernels.get(name, self.macro).codes
-        return np.pad(kernels.get(name, 3).codes, (self.macro - 3) // 2)
 
     def _reset(self, read: Read) -> None:
         """Everything latched as after reset, and random maps for this read, not enabled yet."""
