@@ -3,6 +3,7 @@
 
 import binascii
 import dataclasses
+import functools
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -59,7 +60,7 @@ class Settings:
     pedestal: np.ndarray | None = None
     mask: np.ndarray | None = None
 
-    @property
+    @functools.cached_property
     def tag(self) -> int:
         """What the device writes into the header of every slice taken with these settings."""
         return tag(self.registers, self.weights, self.darks)
