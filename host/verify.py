@@ -31,7 +31,7 @@ THRESHOLDS = (1, 24, 100)
 #: charge that makes y negative where a kernel without negative weights would never have it so, DI LSB
 _NEGATIVE = -32768
 #: most scenes for a cell in which there is nothing to see
-_TRIES = 8
+_TRIES = 40
 
 Progress = Callable[[str, int, int], None]
 #: kernel, stride, mode, threshold mode, threshold

@@ -132,21 +132,9 @@ def mosaic() -> Iterator[Row]:
         folder = Path(name)
         Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)).save(folder / "large.png")
         command = ["macropix", "capture", "--url", "rtl://", "--image", str(folder / "large.png"), "--mosaic", "--kernel", "laplacian"]
-        command += [
-            "--threshold",
-            "8",
-            "--mode",
-            "edge",
-            "--stride",
-            "1",
-            "--frames",
-            "1",
-            "--check",
-            "-o",
-            str(folder / "large.h5"),
-            "--json",
-        ]
-        answer([*command[:5], str(folder / "large.png"), "--kernel", "laplacian", "--threshold", "8", "-o", str(folder / "first.h5")])
+        command += ["--threshold", "8", "--mode", "edge", "--stride", "1", "--frames", "1", "--check", "--json"]
+        command += ["-o", str(folder / "large.h5")]
+        answer(["macropix", "info", "--url", "rtl://", "--json"])  # builds the gateware
         start = time.monotonic()
         found, done = answer(command)
         whole = round(time.monotonic() - start, 2)
