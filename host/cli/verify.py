@@ -77,9 +77,9 @@ def _matrix(url: str, frames: int, seed: int, timeout: float, as_json: bool) -> 
     if as_json:
         emit(result if error is None else result | {"error": error.to_dict()})
     else:
-        names = ("frames", "cells", "cells_without_nonzero", "pixels_compared", "pixels_nonzero", "pixels_differing")
+        names = ("cells", "pixels_compared", "pixels_nonzero", "pixels_differing")
         rows = [(one["options"].replace("&", " "), *(one.get(name, "-") for name in names)) for one in told]
-        heads = ("device", "frames", "cells", "of them all 0", "pixels compared", "not 0", "differing")
+        heads = ("device", "cells", "pixels compared", "not 0", "differing")
         table(f"macropix verify --matrix, {url}", rows, heads)
     return trouble(error, as_json)
 
