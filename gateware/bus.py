@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from macropix.gateware.config import Config
 
-__all__ = ["LaneBytes", "PacketBytes", "PixelPort", "WindowPort", "counts_layout", "pixel_layout"]
+__all__ = ["LaneBytes", "PacketBytes", "PixelPort", "StreamPort", "WindowPort", "counts_layout", "pixel_layout"]
 
 #: bytes of packets, with a mark on each packet's last byte; valid/ready as any Amaranth stream
 PacketBytes = stream.Signature(data.StructLayout({"data": 8, "last": 1}))
@@ -32,7 +32,8 @@ def pixel_layout(config: Config) -> data.StructLayout:
     """One pixel on its way to the encoder.
 
     ``value``: y', or what the tap selected, sign-extended; ``sent``: past the threshold and not masked (all but masked
-    ones at T = 0); ``masked``; ``saturated``: as `wire.Saturation`; ``slice_last``, ``frame_last``: last of its slice, frame.
+    ones at T = 0); ``masked``; ``saturated``: as `wire.Saturation`; ``slice_last``, ``frame_last``: last of its slice, frame;
+    ``abandoned``, with ``frame_last``: the frame ends here but is not whole.
     """
     return data.StructLayout(
         {
@@ -42,6 +43,7 @@ def pixel_layout(config: Config) -> data.StructLayout:
             "saturated": 4,
             "slice_last": 1,
             "frame_last": 1,
+            "abandoned": 1,
         }
     )
 
@@ -88,3 +90,15 @@ class WindowPort(wiring.Signature):
                 "done": In(1),
             }
         )
+
+
+class StreamPort(wiring.Signature):
+    """A streamed scene's levels, seen from the FPGA; its words go through the scene's `WindowPort`, at any time.
+
+    ``flush``: no run is under way, words are dropped. ``waiting``: a word is there. ``starved``: an exposure is under way that needs
+    another word, and there is none. ``abandon``, from ``starved`` until ``finished``: the exposure goes on with 0 to the end of the slice
+    under way and ends there, its frame without a last slice.
+    """
+
+    def __init__(self):
+        super().__init__({"flush": Out(1), "abandon": Out(1), "waiting": In(1), "starved": In(1)})

@@ -9,7 +9,7 @@ import enum
 import json
 import zlib
 
-__all__ = ["Config", "Form", "Link"]
+__all__ = ["Config", "Form", "Link", "SceneForm"]
 
 
 class Form(enum.Enum):
@@ -19,6 +19,15 @@ class Form(enum.Enum):
     PARALLEL = "parallel"
     #: one multiplier for all sub-pixels, one macro-pixel every ``macro ** 2`` clocks
     SHARED = "shared"
+
+
+class SceneForm(enum.Enum):
+    """Where the photocurrents wait until an exposure wants them."""
+
+    #: a memory of every pixel of the array, written before
+    MEMORY = "memory"
+    #: a queue of a few hundred pixels, written while the exposure runs
+    STREAMED = "streamed"
 
 
 class Link(enum.Enum):
@@ -46,6 +55,8 @@ class Config:
         Kernels in the bias bank.
     form : Form
         One multiplier a sub-pixel, or one for all.
+    scene : SceneForm
+        A memory of the whole scene, or a queue that the host fills while the exposure runs: for lines too wide for a memory.
     lanes : 1, 2 or 4
         Serial pairs between die and FPGA; a slice's bytes are dealt out over all of them.
     lane_bits : 1, 2, 5 or 10
@@ -76,6 +87,7 @@ class Config:
     macro: int = 3
     kernels: int = 8
     form: Form = Form.PARALLEL
+    scene: SceneForm = SceneForm.MEMORY
     lanes: int = 1
     lane_bits: int = 10
     fifo_bytes: int = 8192
@@ -109,7 +121,7 @@ class Config:
             value = getattr(self, name)
             if type(value) is not int or value not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, not {value!r}")
-        for name, kind in (("form", Form), ("link", Link)):
+        for name, kind in (("form", Form), ("scene", SceneForm), ("link", Link)):
             if not isinstance(getattr(self, name), kind):
                 raise ValueError(f"{name} must be a {kind.__name__}, not {getattr(self, name)!r}")
         if self.image_rows < self.macro or self.image_cols < self.macro:
@@ -139,7 +151,7 @@ class Config:
 
     @property
     def pixels(self) -> int:
-        """Pixels of the array, ring included: words of the scene memory."""
+        """Pixels of the array, ring included: words of the scene memory, where there is one."""
         return self.rows * self.cols
 
     @property
@@ -184,10 +196,9 @@ class Config:
         unknown = fields.keys() - {field.name for field in dataclasses.fields(cls)}
         if unknown:
             raise ValueError(f"unknown configuration field {sorted(unknown)[0]!r}")
-        if "form" in fields:
-            fields["form"] = Form(fields["form"])
-        if "link" in fields:
-            fields["link"] = Link(fields["link"])
+        for name, kind in (("form", Form), ("scene", SceneForm), ("link", Link)):
+            if name in fields:
+                fields[name] = kind(fields[name])
         return cls(**fields)
 
     @property

@@ -9,7 +9,7 @@ Addresses count 16-bit words. A register wider than 16 bits takes consecutive wo
     0x2000  WEIGHT    signed responsivity of bias code b (as 10-bit two's complement) at 0x2000 + b
     0x2400  DARK      dark term of bias code b at 0x2400 + b
     0x4000  PEDESTAL  macro-pixel n in raster order: pedestal in bits 11:0, mask in bit 15
-    0x8000  SCENE     photocurrent of pixel r · cols + c
+    0x8000  SCENE     photocurrent of pixel r · cols + c; streamed: of the imaging pixels, word n of the run at n modulo 2^15
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ import enum
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
-from macropix.gateware.config import Config, Form, Link
+from macropix.gateware.config import Config, Form, Link, SceneForm
 from macropix.gateware.wire import CRC16, LaneTest, Mode, Read, Scene, Tap, ThresholdMode
 
 __all__ = [
@@ -68,6 +68,7 @@ class Feature(enum.IntFlag):
     SHARED_MULTIPLIER = 16
     UART = 32
     SEPARATE_CLOCKS = 64
+    STREAMED_SCENE = 128
 
 
 class State(enum.IntFlag):
@@ -159,7 +160,7 @@ class Window:
             "weight": 1024 if config.response_table else 0,
             "dark": 1024 if config.response_table else 0,
             "pedestal": config.max_outputs if config.pedestal_map else 0,
-            "scene": config.pixels,
+            "scene": config.pixels if config.scene is SceneForm.MEMORY else 0x8000,
         }[self.name]
 
 
@@ -300,6 +301,7 @@ def features(config: Config) -> Feature:
         | (Feature.NOISE if config.noise else Feature(0))
         | (Feature.TAPS if config.taps else Feature(0))
         | (Feature.SHARED_MULTIPLIER if config.form is Form.SHARED else Feature(0))
+        | (Feature.STREAMED_SCENE if config.scene is SceneForm.STREAMED else Feature(0))
         | (Feature.UART if config.link is Link.UART else Feature(0))
         | (Feature.SEPARATE_CLOCKS if config.separate_clocks else Feature(0))
     )

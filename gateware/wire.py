@@ -224,6 +224,9 @@ class Error(enum.Enum, shape=8):
     LENGTH = 6
     #: a start while the sequencer runs: counted as a missed trigger
     BUSY = 7
+    #: of a streamed scene: words that no exposure waits for, or that are not the next; any other command that would have to wait for an
+    #: exposure whose words have not all come: nothing was done, or what was not wanted any more was dropped
+    SCENE = 8
 
 
 class LaneTest(enum.Enum, shape=2):

@@ -7,7 +7,7 @@ with record(device, "run.h5") as recorder:
 
 import datetime
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +56,15 @@ class Recorder:
         self.ledger: Ledger | None = None
         self._scene, self._scene_facts, self._facts, self._columns = scene, scene_facts or {}, facts or {}, columns
         self._failed = False
+        self._told: Callable[[Frame], Mapping[str, int]] | None = None
 
     def note(self, **values: int) -> None:
         """Values of the extra columns for the frames from now on."""
         self.writer.note(**values)
+
+    def note_by(self, told: Callable[[Frame], Mapping[str, int]]) -> None:
+        """Values of the extra columns for each frame from now on, by the frame: it may come while another's are being worked on."""
+        self._told = told
 
     def log(self, text: str) -> None:
         """A line for the file's log."""
@@ -92,6 +97,8 @@ class Recorder:
         if not self._failed:
             with DeferredInterrupt():
                 self._failed = True
+                if self._told is not None:
+                    self.writer.note(**self._told(frame))
                 self.writer.frame(frame)
                 self._failed = False
 

@@ -12,26 +12,27 @@ from macropix.host.errors import DeviceError
 
 __all__ = ["Request", "command", "refusal", "unpack_reply"]
 
-#: operation, address, words of a WRITE, number of words of a READ
-Request = tuple[Op, int, Sequence[int], int]
+#: operation, address, words of a WRITE (as numbers, or two bytes each, the lower first), number of words of a READ
+Request = tuple[Op, int, Sequence[int] | bytes, int]
 
 _COMMAND, _REPLY = fields(Command), fields(Reply)
 
 
-def command(op: Op, sequence: int, epoch: int, address: int = 0, words: Sequence[int] = (), count: int | None = None) -> bytes:
+def command(op: Op, sequence: int, epoch: int, address: int = 0, words: Sequence[int] | bytes = (), count: int | None = None) -> bytes:
     """One packet to the device. `count` is the number of words of a READ."""
+    text = words if isinstance(words, bytes) else struct.pack(f"<{len(words)}H", *words)
     values = {
         "sync": DOWN_SYNC,
         "op": int(op.value),
         "sequence": sequence,
         "epoch": epoch,
         "address": address,
-        "words": len(words) if count is None else count,
+        "words": len(text) // 2 if count is None else count,
         "crc": 0,
     }
     head = pack(_COMMAND, COMMAND_BYTES, values)[:-2]
     head += struct.pack("<H", binascii.crc_hqx(head, 0xFFFF))
-    body = head + struct.pack(f"<{len(words)}H", *words)
+    body = head + text
     return body + struct.pack("<I", zlib.crc32(body))
 
 
@@ -46,5 +47,10 @@ def refusal(device: str, op: Op, address: int, error: int) -> DeviceError:
         return DeviceError(f"{device} belongs to another epoch: it was reset or claimed anew", hint="open it again")
     if error == Error.BUSY.value:
         return DeviceError(f"{device} is busy: its sequencer is still running", hint="stop it first")
+    if error == Error.SCENE.value:
+        return DeviceError(
+            f"{device} refused {op.name} of 0x{address:04X}: it waits for other words of a streamed scene, or for none",
+            hint="stop it first",
+        )
     name = Error(error).name if error in [one.value for one in Error] else f"error {error}"
     return DeviceError(f"{device} refused {op.name} of 0x{address:04X}", expected="OK", found=name)

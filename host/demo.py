@@ -15,6 +15,7 @@ import numpy as np
 
 import macropix.host
 from macropix.gateware.wire import PROTOCOL_MAJOR, PROTOCOL_MINOR, ThresholdMode
+from macropix.host.building import for_kernel
 from macropix.host.device import Device
 from macropix.host.errors import MacropixError, UserError
 from macropix.host.image import Picture
@@ -52,6 +53,7 @@ class Demo:
     seconds: float
     build_seconds: float
     folder: Path
+    notes: list[str]
 
     @property
     def trouble(self) -> MacropixError | None:
@@ -81,13 +83,25 @@ class Demo:
             "seconds": round(self.seconds, 3),
             "build_seconds": round(self.build_seconds, 3),
             "report": str(self.folder / "report.html"),
+            "notes": self.notes,
             "conventional": conventional,
             "edges": edges,
         }
 
 
-def run_demo(url: str, recipe: Recipe, folder: Path, *, timeout: float = 10.0, progress: Progress | None = None) -> Demo:
-    """Takes the picture of `recipe` twice through the device behind `url`; files and report go into `folder`."""
+def run_demo(
+    url: str,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    timeout: float = 10.0,
+    progress: Progress | None = None,
+    tell: Callable[[list[str]], None] | None = None,
+) -> Demo:
+    """Takes the picture of `recipe` twice through the device behind `url`; files and report go into `folder`.
+
+    `tell` is called with what is done otherwise than `url` says, before it is.
+    """
     picture = of_recipe(recipe)
     if picture is None:
         raise UserError("the demo shows a picture, not a test scene")
@@ -96,6 +110,9 @@ def run_demo(url: str, recipe: Recipe, folder: Path, *, timeout: float = 10.0, p
     check_folder(folder, (*FILES, "report.html"), _ours)
     if recipe.mode == "raw":
         raise UserError("the demo takes edges", expected="edge or auto", found="raw")
+    url, notes = for_kernel(url, recipe.kernel, recipe.sides())
+    if tell is not None:
+        tell(notes)
     show(f"open {url}", 0, 1)
     with macropix.host.open(url, timeout=timeout, seed=recipe.seed) as device:
         show(f"open {url}", 1, 1)
@@ -108,7 +125,7 @@ def run_demo(url: str, recipe: Recipe, folder: Path, *, timeout: float = 10.0, p
             build = float(device.transport.facts.get("build_seconds", 0.0))
             single, joined = _jpegls(seen)
             name = str(picture.facts["file"])
-            done = Demo(device.url, name, picture, seen, edges, single, joined, time.monotonic() - began - build, build, folder)
+            done = Demo(device.url, name, picture, seen, edges, single, joined, time.monotonic() - began - build, build, folder, notes)
             _pictures(done, made)
             _report(done, device, recipe, edge_run, made)
     return done

@@ -10,11 +10,16 @@ import random
 import secrets
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from macropix.gateware.config import Config
-from macropix.gateware.wire import Op
+from macropix.gateware.registers import Feature
+from macropix.gateware.wire import Op, Read, Scene
+from macropix.host.command import Request
 from macropix.host.errors import DataLostError, DeviceError, UserError
+from macropix.host.feeder import Feeder
 from macropix.host.frame import Frame
 from macropix.host.ledger import Ledger
 from macropix.host.link import Link
@@ -66,10 +71,13 @@ class Device(Memory):
         self._nonces = random.Random(seed) if seed is not None else secrets.SystemRandom()
         self._closed = False
         self._seen = 0
+        #: number of the next shot since the claim; None behind a STOP or a start without an end, where only the device knows
+        self.next_shot: int | None = 0
         try:
             info = self._claim()
             link.assembler.geometry = info.geometry
             super().__init__(link, info)
+            self._feeder = Feeder(link, info.geometry) if Feature.STREAMED_SCENE in info.features else None
         except BaseException:
             link.close()
             raise
@@ -99,6 +107,7 @@ class Device(Memory):
     def claim(self) -> Status:
         """Claims the device anew: ledger, slice numbers and shots start from 0; registers and memories stay."""
         self._running = False
+        self.next_shot = 0
         return self._claim()
 
     def _claim(self) -> Status:
@@ -126,12 +135,32 @@ class Device(Memory):
             raise UserError(f"shots must be from 0 to {(1 << 32) - 1}, not {shots}")
         if self.mirror.value("shots") != shots:
             self.registers.update(shots=shots)
+        if self._feeder is not None and self._awaits and self.scene is None:
+            raise UserError(f"{self.url} has no scene memory, and no scene was given for it to be sent", hint="load_scene")
+        self._begin([(Op.START, 0, (), 0)], shots or None)
+        if self._feeder is not None:
+            self._feeder.begin(shots * len(self.mirror.sequence) or None)
+
+    @property
+    def _awaits(self) -> bool:
+        """Whether exposures take their pixels from the host, and no test scene."""
+        return self.mirror.value("scene_source") == Scene.MEMORY.value
+
+    def _begin(self, requests: Sequence[Request], shots: int | None, *, in_flight: int = 1) -> None:
+        """Has `requests` executed, which start `shots` shots in all."""
         self.link.drop()
         self.link.assembler.forget()
         self._know(self.mirror)
-        self.link.run([(Op.START, 0, (), 0)])
+        self.next_shot = None if shots is None or self.next_shot is None else self.next_shot + shots
+        self.link.run(requests, in_flight=in_flight, again=in_flight == 1)
         self._seen = self.link.answered
         self._running = True
+
+    def _feed(self) -> bool:
+        """Sends the next exposure of a streamed scene. False if none is to be sent."""
+        if self._feeder is None or self.scene is None or not self._awaits:
+            return False
+        return self._feeder.feed(self.scene, Read(self.mirror.value("read")))
 
     def frames(self) -> Iterator[Frame]:
         """Frames of the capture under way, as they come, until the device is idle. What is lost is missing here, and in the ledger.
@@ -148,6 +177,9 @@ class Device(Memory):
                 return
             if self._finished():
                 self._running = False
+                continue
+            if self._feed():
+                useful = -1
                 continue
             own = self.link.assembler.statistics
             if own.useful != useful:
@@ -176,6 +208,19 @@ class Device(Memory):
     def capture(self, shots: int = 1) -> Iterator[Frame]:
         """Starts `shots` shots (0: until stopped) and gives their frames. Leaving the loop early stops the device."""
         self.start(shots)
+        yield from self._until_left()
+
+    def take_shots(self, requests: Sequence[Request], shots: int, *, scene: np.ndarray) -> Iterator[Frame]:
+        """The frames of `shots` single shots that `requests` start, uploads of scenes between them; `scene` is the last."""
+        if self._running:
+            raise UserError("a capture is under way: stop it first")
+        if self.mirror.value("shots") != 1:
+            self.registers.update(shots=1)
+        self._begin(requests, shots, in_flight=self.transport.in_flight)
+        self.scene = scene
+        yield from self._until_left()
+
+    def _until_left(self) -> Iterator[Frame]:
         try:
             yield from self.frames()
         finally:
@@ -192,6 +237,7 @@ class Device(Memory):
 
     def stop(self) -> None:
         """Stops behind the frame under way, and waits until the device is idle. Frames that still come wait for `frames`."""
+        self.next_shot = None
         self.link.run([(Op.STOP, 0, (), 0)])
         deadline = time.monotonic() + self.timeout
         while not (status := self.status()).idle:

@@ -44,6 +44,13 @@ class Geometry:
         h, v, m = self.image_rows, self.image_cols, self.macro
         return {Read.SINGLE: (h, v), Read.SLIDING: (h - m + 1, v - m + 1), Read.TILES: (h // m, v // m)}
 
+    def exposed(self, read: Read | int) -> int:
+        """Imaging pixels, in raster order, up to the one that completes the frame's last macro-pixel: what a streamed exposure takes."""
+        rows, cols = self.image_rows, self.image_cols
+        if Read(read) is Read.TILES:
+            rows, cols = rows // self.macro * self.macro, cols // self.macro * self.macro
+        return (rows - 1) * self.image_cols + cols
+
     def read_of(self, pixels: int) -> Read | None:
         """The read whose frames have `pixels` pixels, if there is one: a frame's size tells how it was read."""
         for read in Read:

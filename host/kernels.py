@@ -18,7 +18,7 @@ import numpy as np
 
 from macropix.host.errors import UserError
 
-__all__ = ["PAPER", "Kernel", "custom", "from_file", "get", "names"]
+__all__ = ["PAPER", "Kernel", "available", "custom", "from_file", "get", "names", "padded", "sides"]
 
 #: code of a weight of 1
 UNIT = 256
@@ -67,9 +67,7 @@ class Kernel:
     def fitting(self, macro: int) -> "Kernel":
         """This kernel. Raises UserError if it is not for macro-pixels of side `macro`."""
         if self.macro != macro:
-            raise UserError(
-                f"kernel {self.name} does not fit the array", expected=f"{macro} × {macro}", found=f"{self.macro} × {self.macro}"
-            )
+            raise _misfit(self.name, self.macro, macro)
         return self
 
     @property
@@ -102,6 +100,16 @@ class Kernel:
 
     def __repr__(self) -> str:
         return f"<Kernel {self.name} {self.codes.tolist()}>"
+
+
+def _misfit(name: str, side: int, macro: int) -> UserError:
+    hint = f"a device built with macro={side} takes it; rtl:// and model:// build one by themselves"
+    return UserError(
+        f"kernel {name} is {side} × {side}, the device's macro-pixel {macro} × {macro}",
+        expected=f"{macro} × {macro}",
+        found=f"{side} × {side}",
+        hint=hint,
+    )
 
 
 def custom(
@@ -190,14 +198,32 @@ def names(macro: int = 3) -> list[str]:
     return [name for name, side in _KERNELS if side == macro]
 
 
+def sides(name: str) -> list[int]:
+    """Sides of the macro-pixel that a kernel called `name` is for; none if there is no such kernel."""
+    key = name.lower().replace("-", "_")
+    return [side for known, side in _KERNELS if known == key]
+
+
+def available(macro: int) -> tuple[str, ...]:
+    """Names that `padded` knows for macro-pixels of `macro` × `macro`: the paper's, and those made for this size."""
+    return (*PAPER, *(name for name in names(macro) if name not in PAPER))
+
+
+def padded(name: str, macro: int) -> Kernel:
+    """The kernel called `name` on macro-pixels of `macro` × `macro`; a 3 × 3 one, where there is none of that size, in the middle of 0."""
+    if macro in sides(name):
+        return get(name, macro)
+    kernel = get(name, 3)
+    return dataclasses.replace(kernel, codes=np.pad(kernel.codes, (macro - 3) // 2))
+
+
 def get(name: str, macro: int = 3) -> Kernel:
     """The kernel called `name`. Raises UserError if there is none, naming those there are."""
     key = name.lower().replace("-", "_")
     if (key, macro) in _KERNELS:
         return _KERNELS[key, macro]
-    elsewhere = [side for known, side in _KERNELS if known == key]
-    if elsewhere:
-        raise UserError(f"kernel {name} is {elsewhere[0]} × {elsewhere[0]}, the device's macro-pixel {macro} × {macro}")
+    if elsewhere := sides(name):
+        raise _misfit(name, elsewhere[0], macro)
     close = difflib.get_close_matches(key, names(macro), 1)
     raise UserError(
         f"no kernel {name!r}",

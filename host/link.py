@@ -144,11 +144,19 @@ class Link:
         self.discarded = 0
         self.assembler.claim(epoch)
 
-    def run(self, requests: Sequence[Request], *, in_flight: int = 1) -> list[list[int]]:
+    def run(self, requests: Sequence[Request], *, in_flight: int = 1, again: bool = True) -> list[list[int]]:
         """Has the device execute `requests` in order, `in_flight` at most unanswered, and gives the words of each answer.
 
         A request without an answer, or one that arrived corrupt, is sent again under its number: the device does not execute it
-        twice. (With more than one in flight it may; only for reads and window writes, which don't mind.)
+        twice. (With more than one in flight it may; only for reads and window writes, which don't mind, and where `again` is false.)
+
+        Parameters
+        ----------
+        requests : sequence of Request
+        in_flight : int
+            Most requests without an answer.
+        again : bool
+            Whether to send anything a second time: not where the order of what is executed matters, and several are in flight.
 
         Raises DeviceError if the device refuses, or doesn't answer in time.
         """
@@ -173,6 +181,8 @@ class Link:
             if self._answer(waiting, requests, order, answers, deadline):
                 deadline = time.monotonic() + self.timeout
                 continue
+            if not again:
+                self._no_answer(requests[order[waiting[0]]], 1)
             for sequence in waiting:
                 tries[sequence] += 1
                 if tries[sequence] >= TRIES or time.monotonic() >= deadline:

@@ -123,11 +123,18 @@ class Memory:
             At unit bias.
         verify : bool
             Read it back and compare.
+
+        A device with a streamed scene keeps none: there every exposure from now on is sent this one while it runs.
         """
         array = _integers("the scene", scene, (self.geometry.rows, self.geometry.cols), 0, 0xFFFF)
-        if array.size > 0x10000 - SCENE.base:
-            raise UserError(f"a scene of {array.shape[0]} × {array.shape[1]} is larger than the device's scene window")
-        self._write_window(SCENE, 0, array.reshape(-1), verify=verify)
+        if Feature.STREAMED_SCENE not in self.info.features:
+            if array.size > 0x10000 - SCENE.base:
+                raise UserError(
+                    f"a scene of {array.shape[0]} × {array.shape[1]} is larger than the device's scene window",
+                    expected=f"at most {0x10000 - SCENE.base} pixels",
+                    hint="a device built with scene=streamed has no such limit",
+                )
+            self._write_window(SCENE, 0, array.reshape(-1), verify=verify)
         self.scene = array.astype(np.uint16)
         if self.mirror.value("scene_source") != Scene.MEMORY.value:
             self.registers.update(scene_source=Scene.MEMORY)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from macropix.gateware.config import Config
+from macropix.gateware.config import Config, SceneForm
 from macropix.gateware.registers import CONTROL, Feature
 from macropix.gateware.wire import Mode, Tap
 from macropix.host.errors import UserError
@@ -47,6 +47,7 @@ def config_of(status: Status, config: Config | None = None) -> Config:
         border=status.border,
         macro=status.macro,
         kernels=status.kernels,
+        scene=SceneForm.STREAMED if Feature.STREAMED_SCENE in status.features else SceneForm.MEMORY,
         response_table=Feature.RESPONSE_TABLE in status.features,
         pedestal_map=Feature.PEDESTAL_MAP in status.features,
         noise=Feature.NOISE in status.features,

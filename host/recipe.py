@@ -148,13 +148,23 @@ class Recipe:
 
     def the_kernel(self, macro: int) -> Kernel:
         """The kernel asked for, by name or from a file."""
-        if self.kernel.endswith(_KERNEL_FILES) or "/" in self.kernel:
+        if self._file:
             kernel = kernels.from_file(Path(self.kernel), scale=_fraction(self.kernel_scale))
         elif self.kernel_scale is not None:
             raise UserError("a kernel scale goes with a kernel file, not with a name", found=self.kernel)
         else:
             return kernels.get(self.kernel, macro)
         return kernel.fitting(macro)
+
+    def sides(self) -> list[int]:
+        """Sides of the macro-pixel that the kernel asked for is for: of a file, its own; none where there is no such kernel."""
+        if self._file:
+            return [kernels.from_file(Path(self.kernel), scale=_fraction(self.kernel_scale)).macro]
+        return kernels.sides(self.kernel)
+
+    @property
+    def _file(self) -> bool:
+        return self.kernel.endswith(_KERNEL_FILES) or "/" in self.kernel
 
     def settings(self, geometry: Geometry) -> dict[str, int]:
         """Every latched register this recipe sets, but the threshold."""

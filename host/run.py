@@ -6,6 +6,7 @@ recipe ── kernel, registers, threshold ──►          ├─► Canvas  
                                                     └─► Check     (golden model)
 """
 
+import collections
 import dataclasses
 import math
 import time
@@ -27,6 +28,7 @@ from macropix.host.ledger import Ledger
 from macropix.host.mosaic import Canvas, Mosaic, Tile
 from macropix.host.oracle import Check, Comparison, config_of
 from macropix.host.recipe import Recipe
+from macropix.host.scan import scan
 from macropix.host.threshold import FULL_SCALE, Capture, Threshold
 
 __all__ = ["Run", "Taken", "raw_bytes"]
@@ -181,22 +183,37 @@ class Run:
         taken.ledger = recorder.ledger
 
     def _frames(self, taken: Taken, judge: Check | None, recorder: Recorder | None, interrupt: DeferredInterrupt | None) -> None:
-        for tile in self.mosaic:
-            self._progress("capture", tile.number, len(self.mosaic))
-            if recorder is not None:
-                recorder.note(tile_row=tile.row, tile_col=tile.col)
-            for number, frame in enumerate(self._tile(tile, self.recipe.frames)):
-                self._count(taken, tile, frame, first=number == 0)
-                if judge is not None:
-                    judge.frame(frame, scene=tile.scene, mosaic=self.mosaic, tile=tile)
-                if interrupt is not None:
-                    interrupt.check()
-        self._progress("capture", len(self.mosaic), len(self.mosaic))
+        shots = self.recipe.frames
+        if recorder is not None:
+            across, first = self.mosaic.grid[1], self.device.next_shot or 0
+            recorder.note_by(lambda frame: dict(zip(("tile_row", "tile_col"), divmod((frame.shot - first) // shots, across))))
+        before = None
+        for tile, frame in self._tiles(shots, "capture"):
+            self._count(taken, tile, frame, first=tile is not before)
+            before = tile
+            if judge is not None:
+                judge.frame(frame, scene=tile.scene, mosaic=self.mosaic, tile=tile)
+            if interrupt is not None:
+                interrupt.check()
 
-    def _tile(self, tile: Tile, shots: int) -> Iterator[Frame]:
-        if self._memory:
-            self.device.load_scene(tile.scene)
-        return self.device.capture(shots)
+    def _tiles(self, shots: int, what: str) -> Iterator[tuple[Tile, Frame]]:
+        """Frames of all tiles, `shots` of each."""
+        under_way: collections.deque[Tile] = collections.deque()
+
+        def scenes() -> Iterator[np.ndarray]:
+            for tile in self.mosaic:
+                under_way.append(tile)
+                yield tile.scene
+
+        found = scan(self.device, scenes(), shots) if self._memory else ((0, frame) for frame in self.device.capture(shots))
+        if not self._memory:
+            under_way.extend(self.mosaic)
+        for number, frame in found:
+            while under_way[0].number < number:
+                under_way.popleft()
+            self._progress(what, number, len(self.mosaic))
+            yield under_way[0], frame
+        self._progress(what, len(self.mosaic), len(self.mosaic))
 
     def _count(self, taken: Taken, tile: Tile, frame: Frame, *, first: bool) -> None:
         image, sent = frame.image, frame.sent
@@ -238,10 +255,11 @@ class Run:
         """Every y of the image, by a raw capture through the same kernel."""
         self.device.registers.update(mode=Mode.RAW, threshold=0)
         canvas = self.mosaic.canvas()
-        for tile in self.mosaic:
-            self._progress("raw pre-capture", tile.number, len(self.mosaic))
-            (frame,) = list(self._tile(tile, 1)) or self._missing()
+        self.device.claim()
+        for tile, frame in self._tiles(1, "raw pre-capture"):
             canvas.lay(tile, frame.image, frame.sent)
+        if not canvas.complete:
+            self._missing()
         return canvas.image
 
     def _flat_values(self) -> np.ndarray:

@@ -61,7 +61,7 @@ class Settings:
     pedestal: np.ndarray | None = None
     mask: np.ndarray | None = None
 
-    @property
+    @functools.cached_property
     def tag(self) -> int:
         """What the device writes into the header of every slice taken with these settings."""
         return tag(self.registers, self.weights, self.darks)

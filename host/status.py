@@ -2,6 +2,7 @@
 """The status registers as one object: the payload of a status packet."""
 
 import dataclasses
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,10 @@ from macropix.host.errors import DeviceError
 from macropix.host.geometry import Geometry
 
 __all__ = ["Status"]
+
+#: the block as it lies in the packet: one, two or four words a register
+_BLOCK = struct.Struct("<" + "".join({1: "H", 2: "I", 4: "Q"}[register.words] for register in STATUS.values()))
+assert _BLOCK.size == 2 * STATUS_WORDS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,9 +77,10 @@ class Status:
             )
         if len(words) < STATUS_WORDS:
             raise DeviceError("a status packet is too short", expected=f"{STATUS_WORDS} words", found=f"{len(words)}")
+        found = _BLOCK.unpack_from(struct.pack(f"<{len(words)}H", *words))
         values: dict[str, Any] = {}
-        for register in STATUS.values():
-            value = register.from_words(words[register.address : register.address + register.words])
+        for register, value in zip(STATUS.values(), found, strict=True):
+            value &= (1 << register.width) - 1
             values[register.name] = register.kind(value) if register.kind is not None else value
         return cls(**values)
 

@@ -31,7 +31,7 @@ THRESHOLDS = (1, 24, 100)
 #: charge that makes y negative where a kernel without negative weights would never have it so, DI LSB
 _NEGATIVE = -32768
 #: most scenes for a cell in which there is nothing to see
-_TRIES = 8
+_TRIES = 40
 
 Progress = Callable[[str, int, int], None]
 #: kernel, stride, mode, threshold mode, threshold
@@ -134,6 +134,7 @@ class _Bench:
     def __init__(self, device: Device, seed: int):
         self.device = device
         self.macro = device.geometry.macro
+        self.kernels = kernels.available(self.macro)
         self.random = random.Random(seed)
         self.numbers = np.random.default_rng(seed)
         self.check = Check(config_of(device.info, device.config))
@@ -142,7 +143,7 @@ class _Bench:
     def cells(self) -> Iterator[Cell]:
         """Every cell, in the order of a round."""
         for stride in (0, *self.strides):
-            for name in kernels.PAPER if stride else ("identity",):
+            for name in self.kernels if stride else ("identity",):
                 yield from ((name, stride, *setting) for setting in self.settings())
 
     @staticmethod
@@ -158,13 +159,13 @@ class _Bench:
         """One frame, or more, of every cell."""
         device, places = self.device, self.device.geometry.kernels
         for stride, read in ((0, Read.SINGLE), *self.strides.items()):
-            names = list(kernels.PAPER if stride else ("identity",))
+            names = list(self.kernels if stride else ("identity",))
             self.random.shuffle(names)
             self._reset(read)
             for start in range(0, len(names), places):
                 bank = names[start : start + places]
                 for place, name in enumerate(bank):
-                    device.load_kernel(place, self._kernel(name))
+                    device.load_kernel(place, kernels.padded(name, self.macro))
                 device.sequence(range(len(bank)))
                 for setting in self.settings():
                     yield from self._shots(number, stride, bank, setting)
@@ -193,10 +194,6 @@ class _Bench:
     def _frames(self, stride: int, bank: list[str], setting: tuple[str, str, int], scene: np.ndarray) -> Iterator[tuple[Cell, Comparison]]:
         for frame in self.device.capture(1):
             yield (bank[frame.kernel], stride, *setting), self.check.frame(frame, scene=scene)
-
-    def _kernel(self, name: str) -> np.ndarray:
-        """Codes of a 3 × 3 kernel, in the middle of a larger macro-pixel if need be."""
-        return np.pad(kernels.get(name, 3).codes, (self.macro - 3) // 2)
 
     def _reset(self, read: Read) -> None:
         """Everything latched as after reset, and random maps for this read, not enabled yet."""

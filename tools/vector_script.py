@@ -77,8 +77,8 @@ class _Device(GoldenDevice):
         super().__init__(config)
         self.behind: list[Callable[[], None]] = []
 
-    def _expose(self, kernel: int) -> None:
-        super()._expose(kernel)
+    def _expose(self, kernel: int, scene: np.ndarray | None, *, pixels: int | None = None) -> None:
+        super()._expose(kernel, scene, pixels=pixels)
         if self.behind:
             self.behind.pop(0)()
 
@@ -91,6 +91,7 @@ class _Device(GoldenDevice):
         """Counts on as if it had taken `shots` more, and made and sent `slices`."""
         self._counts["produced"] += slices
         self._counts["shots_done"] += shots
+        self._number_of_shot += shots
 
 
 class Script:

@@ -14,8 +14,8 @@ from amaranth.lib.cdc import FFSynchronizer, PulseSynchronizer
 from amaranth.lib.fifo import AsyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from macropix.gateware.bus import LaneBytes, WindowPort, counts_layout
-from macropix.gateware.config import Config
+from macropix.gateware.bus import LaneBytes, StreamPort, WindowPort, counts_layout
+from macropix.gateware.config import Config, SceneForm
 from macropix.gateware.fpga.snapshot import Snapshot
 from macropix.gateware.fpga.window_bridge import WindowBridge
 from macropix.gateware.registers import settings_layout
@@ -41,6 +41,7 @@ class DiePort(wiring.Signature):
                 "idle": In(1),
                 "counts": In(counts_layout),
             }
+            | ({"stream": Out(StreamPort())} if config.scene is SceneForm.STREAMED else {})
         )
 
 
@@ -76,6 +77,7 @@ class DieBridge(wiring.Component):
 
     def __init__(self, config: Config):
         self.separate = config.separate_clocks
+        self.streamed = config.scene is SceneForm.STREAMED
         super().__init__({"fpga": In(DiePort(config)), "die": Out(DiePort(config))})
 
     def elaborate(self, platform):
@@ -97,6 +99,11 @@ class DieBridge(wiring.Component):
             m.submodules[name] = window = WindowBridge(bus_domain="sync", memory_domain="die")
             wiring.connect(m, window.bus, wiring.flipped(getattr(fpga, name)))
             wiring.connect(m, window.memory, wiring.flipped(getattr(die, name)))
+        if self.streamed:
+            for name in ("flush", "abandon"):
+                m.submodules[name] = FFSynchronizer(getattr(fpga.stream, name), getattr(die.stream, name), o_domain="die")
+            for name in ("waiting", "starved"):
+                m.submodules[name] = FFSynchronizer(getattr(die.stream, name), getattr(fpga.stream, name), o_domain="sync")
         self._watch(m)
         return m
 

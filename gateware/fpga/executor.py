@@ -12,8 +12,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from macropix.gateware.config import Config
+from macropix.gateware.config import Config, SceneForm
 from macropix.gateware.fpga.judge import CommandJudge
+from macropix.gateware.fpga.scene_order import SceneOrder
 from macropix.gateware.wire import Command, Error, Op
 
 __all__ = ["CommandExecutor"]
@@ -26,6 +27,9 @@ class CommandExecutor(wiring.Component):
     and a status asked for stands right behind its reply. A WRITE, and a READ of anything but STATUS, first wait for the sequencer
     to lend the bus, and keep it to their end. A CLAIM stops the sequencer, waits for `drained`, pulses `clear`, and waits for
     `drained` again: by then the clear has reached the die and its counts have come back.
+
+    The words of a streamed scene wait for nothing but its queue. Any other command that needs the bus is refused while the exposure under
+    way wants more words: it would wait for words that stand behind it.
 
     **Latency** 4 clocks from `valid` to bus request or reply. **Throughput** 2 clocks a written word.
     **Backpressure** the decoder's command is held until its reply has left.
@@ -54,10 +58,13 @@ class CommandExecutor(wiring.Component):
         Pulse: a status packet is to follow.
     epoch, commands_done, commands_corrupt, commands_refused : Out(16)
         Status registers.
+    taking, starved : In(1)
+        Streamed: of `Sequencer`, and of the die.
     """
 
     def __init__(self, config: Config):
         self._config = config
+        self._streamed = config.scene is SceneForm.STREAMED
         ins = "valid corrupt long abandoned last bus_grant write_done running drained quiet replied"
         outs = "next done bus_request load write start stop missed clear busy reply reads status"
         words = "epoch commands_done commands_corrupt commands_refused"
@@ -66,6 +73,7 @@ class CommandExecutor(wiring.Component):
             | {name: In(1) for name in ins.split()}
             | {name: Out(1) for name in outs.split()}
             | {name: Out(16) for name in words.split()}
+            | ({"taking": In(1), "starved": In(1)} if self._streamed else {})
         )
 
     def _count(self, m: Module, decide: Signal, repeat: Signal, error: Signal):
@@ -89,13 +97,16 @@ class CommandExecutor(wiring.Component):
         known, sequence, was_busy = Signal(), Signal(16), Signal()
         repeat, decide, busy_now = Signal(), Signal(), Signal()
         error = Signal(Error)
+        scene, wrong, hold, refused = (Signal() for _ in range(4))
+        if self._streamed:
+            self._stream(m, judge, repeat, (scene, wrong, hold, refused))
         m.d.comb += [
             judge.command.eq(self.command),
             judge.corrupt.eq(self.corrupt),
             judge.long.eq(self.long),
             judge.epoch.eq(self.epoch),
             busy_now.eq((op == Op.START) & Mux(repeat, was_busy, self.running)),
-            error.eq(Mux((judge.error == Error.OK) & busy_now, Error.BUSY, judge.error)),
+            error.eq(Mux(judge.error != Error.OK, judge.error, Mux(busy_now, Error.BUSY, Mux(refused, Error.SCENE, Error.OK)))),
         ]
         m.d.sync += repeat.eq(known & (self.command.sequence == sequence) & (op != Op.CLAIM))
         self._count(m, decide, repeat & (judge.error == Error.OK), error)
@@ -103,7 +114,7 @@ class CommandExecutor(wiring.Component):
         def execute():
             with m.Switch(op):
                 with m.Case(Op.WRITE, Op.READ):
-                    m.d.sync += self.bus_request.eq(judge.needs_bus)
+                    m.d.sync += self.bus_request.eq(judge.needs_bus & ~scene)
                     m.next = "BUS"
                 with m.Case(Op.START):
                     m.d.comb += [self.start.eq(~self.running), self.missed.eq(self.running)]
@@ -124,12 +135,15 @@ class CommandExecutor(wiring.Component):
             with m.State("JUDGE"):
                 m.next = "DECIDE"
             with m.State("DECIDE"):
-                m.d.comb += decide.eq(1)
-                m.d.sync += self.error.eq(error)
-                m.next = "REPLY"
-                with m.If((judge.error == Error.OK) & ~(repeat & judge.changes)):
-                    execute()
-            self._write_states(m)
+                with m.If(hold):
+                    m.d.sync += self.bus_request.eq(1)
+                with m.Else():
+                    m.d.comb += decide.eq(1)
+                    m.d.sync += self.error.eq(error)
+                    m.next = "REPLY"
+                    with m.If((judge.error == Error.OK) & ~(repeat & judge.changes) & ~refused):
+                        execute()
+            self._write_states(m, scene)
             self._claim_states(m)
             with m.State("REPLY"):
                 m.d.comb += [self.reply.eq(1), self.reads.eq((op == Op.READ) & (self.error == Error.OK))]
@@ -139,9 +153,29 @@ class CommandExecutor(wiring.Component):
                     m.next = "IDLE"
         return m
 
-    def _write_states(self, m: Module):
+    def _stream(self, m: Module, judge, repeat: Signal, told: tuple[Signal, Signal, Signal, Signal]):
+        """Whether the command brings scene words, and the wrong ones; whether it must wait for the bus, or would wait for ever."""
+        scene, wrong, hold, refused = told
+        m.submodules.order = order = SceneOrder()
+        first = ~(repeat & judge.changes)
+        waits = (judge.error == Error.OK) & judge.needs_bus & ~scene & first & ~self.bus_grant
+        m.d.comb += [
+            order.command.eq(self.command),
+            order.start.eq(self.start),
+            order.taking.eq(self.taking),
+            scene.eq(order.words),
+            wrong.eq(order.wrong),
+            hold.eq(waits & ~self.starved),
+            refused.eq(first & (wrong | (waits & self.starved))),
+        ]
+
+    def _write_states(self, m: Module, scene: Signal):
         def written():
             with m.If(self.write_done):
+                if self._streamed:
+                    m.d.comb += m.submodules.order.written.eq(1)
+                    with m.If(scene & ~self.taking):  # the run has ended meanwhile
+                        m.d.sync += self.error.eq(Error.SCENE)
                 m.next = "FETCH"
                 with m.If(self.last):
                     m.d.sync += self.bus_request.eq(0)

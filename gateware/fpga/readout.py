@@ -11,7 +11,7 @@ from amaranth.hdl import Cat, DomainRenamer, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from macropix.gateware.config import Config
+from macropix.gateware.config import Config, SceneForm
 from macropix.gateware.fpga.bias import BiasBank
 from macropix.gateware.fpga.commands import CommandDecoder
 from macropix.gateware.fpga.crossing import DiePort, LaneBridge
@@ -26,7 +26,7 @@ from macropix.gateware.fpga.striped_deserializer import StripedDeserializer
 from macropix.gateware.fpga.tag import Tag
 from macropix.gateware.fpga.uplink import Uplink
 from macropix.gateware.registers import CONTROL, STATUS_BASE
-from macropix.gateware.wire import Read
+from macropix.gateware.wire import Read, Scene
 
 __all__ = ["Readout"]
 
@@ -73,7 +73,7 @@ class Readout(wiring.Component):
         m.submodules.registers = self._registers = RegisterFile(config)
         m.submodules.bias = self._bias = BiasBank(config)
         m.submodules.tag = self._tag = Tag()
-        m.submodules.sequencer = self._sequencer = Sequencer()
+        m.submodules.sequencer = self._sequencer = Sequencer(streamed=config.scene is SceneForm.STREAMED)
         m.submodules.drain = self._drain = Drain()
         m.submodules.reporter = self._reporter = Reporter()
         m.submodules.uplink = self._uplink = Uplink()
@@ -144,6 +144,13 @@ class Readout(wiring.Component):
             self.die.settings.dark_sum.eq(bias.dark_sum),
         ]
         m.d.comb += [self.die.settings[name].eq(values[name]) for name, register in CONTROL.items() if register.frame]
+        if self._config.scene is SceneForm.STREAMED:
+            wiring.connect(m, sequencer.stream, wiring.flipped(self.die.stream))
+            m.d.comb += [
+                sequencer.awaited.eq((values.scene_source == Scene.MEMORY.value) | (values.scene_source > Scene.PRBS.value)),
+                executor.taking.eq(sequencer.taking),
+                executor.starved.eq(self.die.stream.starved),
+            ]
 
     def _slices(self, m: Module):
         """From the lane to `tx`."""

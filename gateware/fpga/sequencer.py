@@ -10,6 +10,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from macropix.gateware.bus import StreamPort
 from macropix.gateware.fpga.shot_counts import ShotCounts
 from macropix.gateware.wire import Descriptor
 
@@ -24,6 +25,11 @@ class Sequencer(wiring.Component):
 
     **Latency** from one exposure's `finished` to the next's `expose`: that of the tag and 4 clocks. **Throughput** one exposure at a
     time. **Backpressure**: `bus_request` holds the next exposure; the die's raster waits for its encoder by itself.
+
+    Parameters
+    ----------
+    streamed : bool
+        The scene is streamed: an exposure begins when its first word is there; with a STOP one whose words have not all come is abandoned.
 
     Members
     -------
@@ -47,9 +53,12 @@ class Sequencer(wiring.Component):
     waiting : Out(1)
         Nothing changes but by a pulse: no run, or an exposure is under way.
     shots_done, frames_done, triggers_missed : Out(32)
+    stream : Out(StreamPort), awaited : In(1), taking : Out(1)
+        Streamed: to and from the die; exposures take their pixels from the host; scene words are of use.
     """
 
-    def __init__(self):
+    def __init__(self, *, streamed: bool = False):
+        self._streamed = streamed
         pulses = "start stop missed clear tag_done finished bus_request settled"
         outs = "latch expose bus_grant running exposing drained status waiting"
         super().__init__(
@@ -68,13 +77,14 @@ class Sequencer(wiring.Component):
             }
             | {name: In(1) for name in pulses.split()}
             | {name: Out(1) for name in outs.split()}
+            | ({"stream": Out(StreamPort()), "awaited": In(1), "taking": Out(1)} if streamed else {})
         )
 
     def elaborate(self, platform):
         m = Module()
         step, shot, left, endless, stopping = Signal(3), Signal(16), Signal(32), Signal(), Signal()
         shot_ends = Signal()
-        owed = Signal()
+        owed, begin, abandon = Signal(), Signal(), Signal()
         self._choose(m, step, shot_ends)
         m.submodules.counts = counts = ShotCounts()
         m.d.comb += [
@@ -115,7 +125,7 @@ class Sequencer(wiring.Component):
                     with m.If(step != 0):
                         end_shot()
                     end_run()
-                with m.Elif(~self.bus_request):
+                with m.Elif(~self.bus_request & begin):
                     m.d.comb += self.latch.eq(1)
                     m.next = "LATCH"
             with m.State("LATCH"), m.If(self.tag_done):
@@ -132,6 +142,24 @@ class Sequencer(wiring.Component):
                     end_shot()
                     with m.If((left == 1) & ~endless):
                         end_run()
+                with m.If(abandon):
+                    m.d.comb += [counts.frame.eq(0), counts.shot.eq(0)]
+                    end_shot()
+                    end_run()
+        if self._streamed:
+            stream = self.stream
+            m.d.comb += [
+                begin.eq(stream.waiting | ~self.awaited),
+                self.taking.eq(self.running & ~stopping & self.awaited),
+                stream.flush.eq(~self.running),
+                stream.abandon.eq(abandon),
+            ]
+            with m.If(~fsm.ongoing("EXPOSE") | self.finished):
+                m.d.sync += abandon.eq(0)
+            with m.Elif(stopping & stream.starved):
+                m.d.sync += abandon.eq(1)
+        else:
+            m.d.comb += begin.eq(1)
         with m.If(self.clear):
             m.d.sync += [shot.eq(0), owed.eq(0)]
         m.d.comb += [self.descriptor.epoch.eq(self.epoch), self.descriptor.shot.eq(shot), self.descriptor.kernel.eq(self.kernel)]

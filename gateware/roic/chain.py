@@ -12,8 +12,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from macropix.gateware import wire
-from macropix.gateware.bus import PixelPort, WindowPort
-from macropix.gateware.config import Config
+from macropix.gateware.bus import PixelPort, StreamPort, WindowPort
+from macropix.gateware.config import Config, SceneForm
 from macropix.gateware.registers import settings_layout
 from macropix.gateware.roic import integrator
 from macropix.gateware.roic.adc import Adc
@@ -40,11 +40,12 @@ assert Noise.latency == Pattern.latency == integrator.AHEAD
 class Chain(wiring.Component):
     """One exposure: every macro-pixel of a frame through every stage, in raster order.
 
-    A feed-forward pipeline: nothing waits but the raster between slices, and only the window has an enable. Without the noise R is
-    ``base``; without the map nothing is subtracted or masked; without the taps ``value`` is y'.
+    A feed-forward pipeline: nothing waits but the raster, between slices or for a streamed scene, and only the window has an enable.
+    Without the noise R is ``base``; without the map nothing is subtracted or masked; without the taps ``value`` is y'.
 
-    **Latency, throughput, backpressure**: ``latency`` clocks from a pixel's issue to its output, 18 more from ``start`` to the
-    first issue. A pixel every ``raster.slot(config)`` clocks. Begins a slice only when ``pixels.room``; never stops inside one.
+    **Latency, throughput, backpressure**: ``latency`` clocks from a pixel's issue to its output, 18 more from ``start`` to the first
+    issue. A pixel every ``raster.slot(config)`` clocks. Begins a slice only when ``pixels.room``; stops inside one for a streamed scene
+    alone.
 
     Parameters
     ----------
@@ -60,6 +61,8 @@ class Chain(wiring.Component):
         Set ``counts`` to zero.
     scene, pedestal : In(WindowPort)
         The memories on the register bus. Without the map ``pedestal`` never answers.
+    stream : In(StreamPort)
+        Only of a streamed scene.
     pixels : Out(PixelPort)
         To the encoder.
     finished : Out(1)
@@ -82,6 +85,7 @@ class Chain(wiring.Component):
                 "finished": Out(1),
                 "counts": Out(saturation_layout),
             }
+            | ({"stream": In(StreamPort())} if config.scene is SceneForm.STREAMED else {})
         )
         self._raster = Raster(config)
         self._scene = Scene(config)
@@ -122,6 +126,7 @@ class Chain(wiring.Component):
             self.pixels.payload.saturated.eq(Cat(di, cds, pga, adc | pedestal)),
             self.pixels.payload.slice_last.eq(mark.slice_last),
             self.pixels.payload.frame_last.eq(mark.frame_last),
+            self.pixels.payload.abandoned.eq(mark.abandoned),
             self.pixels.valid.eq(mark.valid),
             self.finished.eq(mark.valid & mark.frame_last),
         ]
@@ -136,6 +141,11 @@ class Chain(wiring.Component):
         m.submodules.macropixel = macropixel = self._macropixel
         m.submodules.integrator = integrator = self._integrator
         wiring.connect(m, wiring.flipped(self.scene), scene.window)
+        m.d.comb += [scene.take.eq(raster.take), raster.ready.eq(scene.ready)]
+        if self.config.scene is SceneForm.STREAMED:
+            stream = self.stream
+            m.d.comb += [scene.flush.eq(stream.flush), raster.abandon.eq(stream.abandon), raster.ready.eq(scene.ready | stream.abandon)]
+            m.d.sync += [stream.waiting.eq(scene.queued), stream.starved.eq(raster.running & scene.awaited & ~scene.queued)]
         m.d.comb += [
             raster.start.eq(self.start),
             raster.read.eq(settings.read),

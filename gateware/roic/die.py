@@ -10,8 +10,8 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from macropix.gateware.bus import WindowPort, counts_layout
-from macropix.gateware.config import Config
+from macropix.gateware.bus import StreamPort, WindowPort, counts_layout
+from macropix.gateware.config import Config, SceneForm
 from macropix.gateware.registers import settings_layout
 from macropix.gateware.roic.chain import Chain, saturation_layout
 from macropix.gateware.roic.encode.encoder import Encoder
@@ -44,6 +44,8 @@ class Die(wiring.Component):
         Sent instead of slices.
     scene, pedestal : In(WindowPort)
         Used only between exposures.
+    stream : In(StreamPort)
+        Only of a streamed scene, whose window is written during exposures.
     lane : Out(lane_width)
         Lane n in bits n · lane_bits and up, the lowest first in time.
     idle : Out(1)
@@ -68,6 +70,7 @@ class Die(wiring.Component):
                 "idle": Out(1),
                 "counts": Out(counts_layout),
             }
+            | ({"stream": In(StreamPort())} if config.scene is SceneForm.STREAMED else {})
         )
 
     def elaborate(self, platform):
@@ -77,6 +80,8 @@ class Die(wiring.Component):
         m.submodules.serializer = serializer = (Serializer if self._config.lanes == 1 else StripedSerializer)(self._config)
         wiring.connect(m, wiring.flipped(self.scene), chain.scene)
         wiring.connect(m, wiring.flipped(self.pedestal), chain.pedestal)
+        if self._config.scene is SceneForm.STREAMED:
+            wiring.connect(m, wiring.flipped(self.stream), chain.stream)
         wiring.connect(m, chain.pixels, encoder.pixels)
         wiring.connect(m, encoder.o, serializer.i)
         for part in (chain, encoder):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false, reportCallIssue=false
 """The order of the die: imaging pixels one behind the other, and which of them complete a macro-pixel.
 
 start ─► 16 clocks of warm-up ─► row by row ──► issue { step, row_end, mark { valid, row_last, slice_last, frame_last } }
                                     ▲
-          room, reserve ── a slice at a time: here, and only here, the chain waits
+          room, reserve ── a slice at a time: here the chain waits; and for the pixels of a streamed scene
 """
 
 from amaranth.hdl import Module, Mux, Signal
@@ -22,12 +22,16 @@ WARM_UP = 16
 
 
 class Mark(data.Struct):
-    """What goes down the pipeline beside a macro-pixel; the other bits mean nothing without ``valid``."""
+    """What goes down the pipeline beside a macro-pixel; the other bits mean nothing without ``valid``.
+
+    ``abandoned``, with ``frame_last``: the frame ends here, but is not whole.
+    """
 
     valid: 1
     row_last: 1
     slice_last: 1
     frame_last: 1
+    abandoned: 1
 
 
 class Issue(data.Struct):
@@ -53,7 +57,7 @@ class Raster(wiring.Component):
     Nothing is issued behind the frame's last macro-pixel. Each slice is reserved before its first pixel is issued.
 
     **Latency, throughput, backpressure**: the first pixel is issued 18 clocks behind ``start``; then one every ``slot(config)``
-    clocks, and one clock more between slices. Waits for ``room`` before a slice, never inside one.
+    clocks, and one clock more between slices. Waits for ``room`` before a slice, never inside one; and for ``ready`` before each pixel.
 
     Parameters
     ----------
@@ -72,10 +76,14 @@ class Raster(wiring.Component):
         High for the 16 clocks behind ``start``: generators step.
     single : Out(1)
         The read is SINGLE.
+    ready : In(1), take : Out(1)
+        The next pixel's photocurrent is there; it is taken, a clock before its ``issue``.
+    running : Out(1)
+        Pixels are still to be issued.
+    abandon : In(1)
+        The frame ends with the slice under way.
     issue : Out(Issue)
         Registered.
-    running : Out(1)
-        A frame is under way, up to its last issue.
     """
 
     def __init__(self, config: Config):
@@ -88,8 +96,11 @@ class Raster(wiring.Component):
                 "reserve": Out(1),
                 "warm": Out(1),
                 "single": Out(1),
-                "issue": Out(Issue),
+                "ready": In(1, init=1),
+                "take": Out(1),
                 "running": Out(1),
+                "abandon": In(1),
+                "issue": Out(Issue),
             }
         )
 
@@ -102,7 +113,7 @@ class Raster(wiring.Component):
         row, row_phase, column, column_phase = Signal(range(rows)), Signal(range(macro)), Signal(range(cols)), Signal(range(macro))
         go = Signal()
         mark = Signal(Mark)
-        row_end, last_row = Signal(), Signal()
+        row_end, last_row, whole = Signal(), Signal(), Signal()
 
         m.d.comb += [
             tiles.eq(self.read == Read.TILES),
@@ -111,7 +122,9 @@ class Raster(wiring.Component):
             last_row.eq(row == Mux(tiles, rows // macro * macro - 1, rows - 1)),
             mark.valid.eq(self.single | ((row_phase == macro - 1) & (column_phase == macro - 1))),
             mark.row_last.eq(column == Mux(tiles, cols // macro * macro - 1, cols - 1)),
-            mark.frame_last.eq(mark.row_last & last_row),
+            whole.eq(mark.row_last & last_row),
+            mark.abandoned.eq(self.abandon),
+            self.take.eq(go),
             self.reserve.eq(running & waiting & self.room),
         ]
 
@@ -128,7 +141,7 @@ class Raster(wiring.Component):
             with m.If(row_end):
                 m.d.sync += [column.eq(0), column_phase.eq(0), row.eq(row + 1)]
                 advance(row_phase)
-        self._pace(m, running, waiting, go, mark)
+        self._pace(m, running, waiting, go, mark, whole)
         m.d.sync += [
             self.issue.step.eq(go),
             self.issue.row_end.eq(row_end),
@@ -139,12 +152,12 @@ class Raster(wiring.Component):
             m.d.sync += [row.eq(0), row_phase.eq(0), column.eq(0), column_phase.eq(0)]
         return m
 
-    def _pace(self, m, running, waiting, go, mark):
+    def _pace(self, m, running, waiting, go, mark, whole):
         """When a pixel goes: behind the warm-up, in its slot, in a reserved slice."""
         clocks = slot(self.config)
         pause = Signal(range(max(WARM_UP, clocks) + 1))
         held = self.warm if clocks == 1 else (pause != 0)
-        m.d.comb += go.eq(running & ~waiting & ~held)
+        m.d.comb += go.eq(running & ~waiting & ~held & self.ready)
         with m.If(self.start):
             m.d.sync += [running.eq(1), waiting.eq(1), self.warm.eq(1), pause.eq(WARM_UP)]
         with m.Else():
@@ -160,10 +173,10 @@ class Raster(wiring.Component):
                 with m.If(mark.valid & mark.slice_last):
                     m.d.sync += [waiting.eq(1), running.eq(~mark.frame_last)]
         if self.config.max_outputs <= wire.SLICE_PIXELS:
-            m.d.comb += mark.slice_last.eq(mark.frame_last)
+            m.d.comb += [mark.slice_last.eq(whole), mark.frame_last.eq(whole)]
             return
         count = Signal(range(wire.SLICE_PIXELS))
-        m.d.comb += mark.slice_last.eq(mark.frame_last | count.all())
+        m.d.comb += [mark.slice_last.eq(whole | count.all()), mark.frame_last.eq(whole | (count.all() & self.abandon))]
         with m.If(self.start):
             m.d.sync += count.eq(0)
         with m.Elif(go & mark.valid):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
-"""The scene: photocurrent of every pixel, from a memory or from a test pattern.
+"""The scene: photocurrent of every pixel, from a memory (or a queue) or from a test pattern.
 
               ┌─► memory ─────────────────────┐
 step ─► address ─► RAMP, CHECKER, FLAT, WALKING ─┼─► x
@@ -13,8 +13,9 @@ from amaranth.lib.wiring import In, Out
 
 from macropix.gateware import wire
 from macropix.gateware.bus import WindowPort
-from macropix.gateware.config import Config, Form
+from macropix.gateware.config import Config, Form, SceneForm
 from macropix.gateware.roic.delay import delay
+from macropix.gateware.roic.scene_queue import SceneQueue
 from macropix.gateware.roic.xorshift import PRBS, Xorshift
 
 __all__ = ["Scene"]
@@ -32,7 +33,7 @@ class Scene(wiring.Component):
     Parameters
     ----------
     config : Config
-        Geometry; the parallel form puts a register behind the memory.
+        Geometry; the parallel form puts a register behind the memory. `SceneForm.STREAMED`: a `SceneQueue` in its place.
 
     Members
     -------
@@ -49,7 +50,13 @@ class Scene(wiring.Component):
     x : Out(16)
         Photocurrent at unit bias.
     window : In(WindowPort)
-        The memory on the register bus, word r · cols + c.
+        The memory on the register bus, word r · cols + c; of a streamed scene the way in.
+    take : In(1), ready : Out(1)
+        To and from the raster, a clock before ``step``: a pixel is taken; there is one. Always, but in the streamed form.
+    flush : In(1), queued : Out(1)
+        Streamed: of `SceneQueue`.
+    awaited : Out(1)
+        Streamed: the exposure's pixels come from the queue.
     """
 
     def __init__(self, config: Config):
@@ -66,6 +73,11 @@ class Scene(wiring.Component):
                 "shot": In(16),
                 "x": Out(16),
                 "window": In(WindowPort()),
+                "take": In(1),
+                "ready": Out(1),
+                "flush": In(1),
+                "queued": Out(1),
+                "awaited": Out(1),
             }
         )
 
@@ -77,12 +89,33 @@ class Scene(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         address = self._address(m)
+        memory_wanted = (self.source == wire.Scene.MEMORY) | (self.source > wire.Scene.PRBS.value)
+        pattern = delay(m, self._pattern(m, address), self.latency - 2, name="pattern")
+        stored = self._queue(m, memory_wanted) if self.config.scene is SceneForm.STREAMED else self._memory(m, address)
+        m.d.sync += self.x.eq(Mux(memory_wanted, stored, pattern))
+        return m
+
+    def _queue(self, m, wanted):
+        """A word taken at ``take`` is there ``latency`` clocks later."""
+        m.submodules.queue = queue = SceneQueue()
+        wiring.connect(m, wiring.flipped(self.window), queue.window)
+        m.d.comb += [
+            queue.flush.eq(self.flush),
+            queue.take.eq(self.take & wanted),
+            self.queued.eq(queue.ready),
+            self.awaited.eq(wanted),
+            self.ready.eq(queue.ready | ~wanted),
+        ]
+        return delay(m, queue.word, self.latency - 1, name="stored")
+
+    def _memory(self, m, address):
+        """The word at ``address``, ``latency`` − 1 clocks behind it; the bus's port."""
         m.submodules.memory = store = memory.Memory(shape=16, depth=self.config.pixels, init=[])
         read, write = store.read_port(), store.write_port()
         # a block memory is slow to answer: in the parallel form a register follows before anything else
         stored = delay(m, read.data, self.latency - 2, name="stored")
-        pattern = delay(m, self._pattern(m, address), self.latency - 2, name="pattern")
         m.d.comb += [
+            self.ready.eq(1),
             read.addr.eq(address),
             write.addr.eq(self.window.address),
             write.data.eq(self.window.write_data),
@@ -92,9 +125,7 @@ class Scene(wiring.Component):
         ]
         asked = delay(m, self.window.read, self.latency, name="asked", reset=True)
         m.d.sync += self.window.done.eq(asked | self.window.write)
-        memory_wanted = (self.source == wire.Scene.MEMORY) | (self.source > wire.Scene.PRBS.value)
-        m.d.sync += self.x.eq(Mux(memory_wanted, stored, pattern))
-        return m
+        return stored
 
     def _address(self, m):
         """The pixel's place in the array; a row's end leaps over the ring on both sides."""
@@ -104,8 +135,9 @@ class Scene(wiring.Component):
             m.d.sync += address.eq(config.border * config.cols + config.border)
         with m.Elif(self.step):
             m.d.sync += address.eq(address + Mux(self.row_end, 2 * config.border + 1, 1))
-        with m.Elif(self.window.read):
-            m.d.sync += address.eq(self.window.address)
+        if config.scene is SceneForm.MEMORY:
+            with m.Elif(self.window.read):
+                m.d.sync += address.eq(self.window.address)
         return address
 
     def _pattern(self, m, address):

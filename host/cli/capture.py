@@ -94,7 +94,8 @@ def _capture(
     url: str | None, out: Path, said: dict[str, Any], config: Path | None, like: Path | None, check: bool, timeout: float, as_json: bool
 ) -> int:
     import macropix.host
-    from macropix.host.cli.output import emit, progress, trouble
+    from macropix.host.building import for_kernel
+    from macropix.host.cli.output import emit, progress, tell, trouble
     from macropix.host.errors import UserError
     from macropix.host.pictures import of_like, of_recipe
     from macropix.host.recipe import Recipe, from_toml
@@ -112,6 +113,8 @@ def _capture(
     loaded, kernel = before.kept(*layers) if before else (None, None)
     if loaded is None and recipe.image is not None:
         loaded = of_recipe(recipe)
+    url, notes = for_kernel(url, recipe.kernel, [kernel.macro] if kernel is not None else recipe.sides())
+    tell(notes, as_json)
     with progress(as_json) as show:
         show(f"open {url}", 0, 1)
         with macropix.host.open(url, timeout=timeout, seed=recipe.seed) as device:
@@ -120,7 +123,7 @@ def _capture(
             run = Run(device, recipe, None if scene is None else scene.scene, show, kernel=kernel)
             taken = run.take(out, check=check, facts={"scene": scene.facts} if scene is not None else {})
             build = float(device.transport.facts.get("build_seconds", 0.0))
-    result = taken.to_dict() | {"build_seconds": build, "url": device.url, "file": str(out), "kernel": run.kernel.name}
+    result = taken.to_dict() | {"build_seconds": build, "url": device.url, "file": str(out), "kernel": run.kernel.name, "notes": notes}
     error = taken.trouble
     if as_json:
         emit(result if error is None else result | {"error": error.to_dict()})

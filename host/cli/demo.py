@@ -31,7 +31,7 @@ def demo(
     json_output: Json = False,
 ) -> int:
     """Show a conventional and an edge image of one picture, checked pixel by pixel, with the bytes they cost."""
-    from macropix.host.cli.output import emit, progress, trouble
+    from macropix.host.cli.output import emit, progress, tell, trouble
     from macropix.host.demo import run_demo
     from macropix.host.recipe import Recipe
 
@@ -48,7 +48,7 @@ def demo(
         seed=seed,
     )
     with progress(json_output) as show:
-        done = run_demo(url, recipe, out, timeout=timeout, progress=show)
+        done = run_demo(url, recipe, out, timeout=timeout, progress=show, tell=lambda notes: tell(notes, json_output))
     result, error = done.to_dict(), done.trouble
     if json_output:
         emit(result if error is None else result | {"error": error.to_dict()})

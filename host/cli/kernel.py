@@ -13,7 +13,7 @@ app = typer.Typer(help="Kernels: list them, show one, load one into the device's
 
 Which = Annotated[str, typer.Argument(metavar="KERNEL", help="Name of a kernel, or a file of weights (.toml, .csv, .txt, .npy).")]
 Scale = Annotated[str | None, typer.Option("--kernel-scale", metavar="1/8", help="Factor on a file's weights.")]
-Macro = Annotated[int, typer.Option("--macro", metavar="3|5", help="Side of the macro-pixel.")]
+Macro = Annotated[int | None, typer.Option("--macro", metavar="3|5", help="Side of the macro-pixel. [the kernel's own]")]
 
 
 @app.command("list")
@@ -34,7 +34,7 @@ def list_(
 
 
 @app.command()
-def show(kernel: Which, kernel_scale: Scale = None, macro: Macro = 3, json_output: Json = False) -> int:
+def show(kernel: Which, kernel_scale: Scale = None, macro: Macro = None, json_output: Json = False) -> int:
     """Codes and weights of one kernel."""
     from macropix.host.cli.output import emit
 
@@ -57,23 +57,29 @@ def set_(
 ) -> int:
     """Load a kernel into the device's bank, and read it back."""
     import macropix.host
-    from macropix.host.cli.output import emit
+    from macropix.host.building import for_kernel
+    from macropix.host.cli.output import emit, tell
+    from macropix.host.recipe import Recipe
 
+    recipe = Recipe(kernel=kernel, kernel_scale=kernel_scale)
+    url, notes = for_kernel(url, kernel, recipe.sides())
+    tell(notes, json_output)
     with macropix.host.open(url, timeout=timeout) as device:
-        found = _find(kernel, kernel_scale, device.geometry.macro)
+        found = recipe.the_kernel(device.geometry.macro)
         device.load_kernel(slot, found)
     if json_output:
-        emit({"url": device.url, "slot": slot, **found.to_dict()})
+        emit({"url": device.url, "slot": slot, **found.to_dict(), "notes": notes})
     else:
         _print(found)
         print(f"in place {slot} of {device.url}, read back")
     return 0
 
 
-def _find(kernel: str, scale: str | None, macro: int) -> Any:
+def _find(kernel: str, scale: str | None, macro: int | None) -> Any:
     from macropix.host.recipe import Recipe
 
-    return Recipe(kernel=kernel, kernel_scale=scale).the_kernel(macro)
+    recipe = Recipe(kernel=kernel, kernel_scale=scale)
+    return recipe.the_kernel(macro or min(recipe.sides(), default=3))
 
 
 def _error(kernel: Any) -> str:

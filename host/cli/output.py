@@ -9,7 +9,7 @@ from typing import Any
 
 from macropix.host.errors import MacropixError
 
-__all__ = ["emit", "figure", "progress", "proof", "table", "trouble"]
+__all__ = ["emit", "figure", "progress", "proof", "table", "tell", "trouble"]
 
 
 def emit(result: Mapping[str, Any]) -> None:
@@ -58,6 +58,13 @@ def proof(result: Mapping[str, Any]) -> str:
     if not result["pixels_sent"]:
         return f"{text}; no pixel was sent: nothing to see"
     return text if result["pixels_nonzero"] else f"{text}; all of them are 0, so there was nothing to see"
+
+
+def tell(notes: Iterable[str], as_json: bool) -> None:
+    """What a user should know before it happens, a line each on standard error; with JSON it stands in the object's ``notes``."""
+    if not as_json:
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
 
 
 def trouble(error: MacropixError | None, as_json: bool) -> int:

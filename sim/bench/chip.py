@@ -203,7 +203,7 @@ async def every_kernel_read_and_threshold(dut):
     await chip.reset()
     shot, scene = 0, None
     for name, pairs in settings_to_try(chip.config, chip.rng):
-        response = chip.response(kernels.get(name, macro=chip.config.macro))
+        response = chip.response(kernels.padded(name, chip.config.macro))
         for i, (read, threshold_mode) in enumerate(pairs):
             if scene is None or i == 0 or chip.rng.random() < 0.2:
                 scene = random_scene(chip.config, chip.rng, chip.random)
@@ -243,13 +243,13 @@ async def everything_at_once(dut):
     mask[chip.rng.randrange(config.max_outputs)] = True
     if config.pedestal_map:
         await chip.load("pedestal", (pedestal & 0xFFF) | (mask.astype(int) << 15))
-    names = kernels.names(macro=config.macro)
+    names = kernels.available(config.macro)
     for part in range(2):
         for shot in range(16):
             values = random_control(chip.rng, mild=shot % 2 == 1)
             response = chip.random_response()
             if shot % 4 == 1:
-                response = chip.response(kernels.get(chip.rng.choice(names), macro=config.macro))
+                response = chip.response(kernels.padded(chip.rng.choice(names), config.macro))
             if shot in PLAIN:
                 values |= PLAIN[shot]
             await chip.expose(scene, values, response, shot=chip.rng.getrandbits(16), maps=(pedestal, mask))

@@ -59,8 +59,8 @@ def _pairs_tried() -> int:
 
 def settings_to_try(config: Config, rng: random.Random) -> Iterator[tuple[str, list[tuple[Read, ThresholdMode]]]]:
     """Each kernel of the paper with its pairs of read and threshold mode; those left out are drawn so that all 9 come equally often."""
-    names = kernels.names(macro=config.macro)
-    assert config.macro != 3 or set(names) >= set(kernels.PAPER)
+    names = kernels.available(config.macro)
+    assert set(names) >= set(kernels.PAPER)
     share = _pairs_tried()
     queue: list[tuple[Read, ThresholdMode]] = []
     for name in names:

@@ -115,7 +115,7 @@ async def sequences_and_free_run(dut):
     host = Host(dut, "sequences", stall_out=0.5)
     await host.start()
     await host.claim()
-    names = host.rng.sample(kernels.names(macro=host.config.macro), host.config.kernels)
+    names = host.rng.sample(kernels.available(host.config.macro), host.config.kernels)
     for index, name in enumerate(names):
         await host.load_kernel(index, name)
     await new_scene(host)

@@ -59,7 +59,7 @@ async def _good(host: Host) -> None:
         low = -rng.randrange(1 << 17)
         await host.set(mode=rng.choice([1, 2]), threshold_mode=rng.randrange(3), well_low=low, well_high=-low - 1)
     elif which == 2:
-        await host.load_kernel(0, rng.choice(kernels.names(macro=config.macro)))
+        await host.load_kernel(0, rng.choice(kernels.available(config.macro)))
     elif which == 3:
         scene = random_scene(config, rng, host.random).reshape(-1)
         start = rng.randrange(0, config.pixels, wire.MAX_WORDS)

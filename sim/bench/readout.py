@@ -232,7 +232,7 @@ class Host:
 
     async def load_kernel(self, index: int, name: str) -> None:
         """A kernel of the paper into the bank."""
-        codes = np.asarray(kernels.get(name, macro=self.config.macro).codes).reshape(-1)
+        codes = np.asarray(kernels.padded(name, self.config.macro).codes).reshape(-1)
         await self.write(registers.BIAS.base + registers.BIAS_STRIDE * index, codes)
 
     async def load_scene(self, scene: np.ndarray) -> None:

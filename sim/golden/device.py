@@ -8,15 +8,16 @@ from collections import deque
 
 import numpy as np
 
-from macropix.gateware.config import Config, Form
-from macropix.gateware.registers import DIE_ID, STATUS, STATUS_BASE, STATUS_WORDS, State, features
-from macropix.gateware.wire import MAX_WORDS, PROTOCOL_MAJOR, PROTOCOL_MINOR, SLICE_PIXELS, Error, Kind, Op
+from macropix.gateware.config import Config, Form, SceneForm
+from macropix.gateware.registers import DIE_ID, SCENE, STATUS, STATUS_BASE, STATUS_WORDS, State, features
+from macropix.gateware.wire import MAX_WORDS, PROTOCOL_MAJOR, PROTOCOL_MINOR, SLICE_PIXELS, Error, Kind, Op, Read, Scene
 from macropix.sim.golden.commands import CommandFinder, Request
 from macropix.sim.golden.die import expose
 from macropix.sim.golden.encode.slices import encode_frame
 from macropix.sim.golden.memory import Memory
 from macropix.sim.golden.packets import packet, reply
-from macropix.sim.golden.settings import tag
+from macropix.sim.golden.scene_queue import SceneQueue
+from macropix.sim.golden.settings import Settings, tag
 
 __all__ = ["GIVE_UP", "UNCLAIMED", "GoldenDevice"]
 
@@ -25,6 +26,9 @@ GIVE_UP = 1 << 16
 #: clocks between two status packets of an unclaimed device
 UNCLAIMED = 1 << 18
 
+#: commands that are not executed twice
+_CHANGING = (Op.WRITE, Op.START, Op.STOP)
+
 _SATURATED = ("saturated_di", "saturated_cds", "saturated_pga", "saturated_adc", "saturated_pedestal")
 
 
@@ -32,7 +36,8 @@ class GoldenDevice:
     """What `docs/protocol.md` says a device does.
 
     Shots are taken when somebody asks: each `take` that finds nothing else to give makes the next shot of a running sequence. So a
-    sequence of any length, or without end, needs no memory, and a command fed meanwhile acts between two shots.
+    sequence of any length, or without end, needs no memory, and a command fed meanwhile acts between two shots. The first shot is under
+    way from the start on: a WRITE acts behind it.
 
     Device time has no clocks to count. It advances by one for each byte in, one for each byte out, one for each imaging pixel of an
     exposure (M² with the shared multiplier), and by what `idle` is told.
@@ -48,6 +53,7 @@ class GoldenDevice:
     def __init__(self, config: Config):
         self.config = config
         self.memory = Memory(config)
+        self._queue = SceneQueue(config) if config.scene is SceneForm.STREAMED else None
         self.time = 0
         self.epoch = 0
         self._tag = 0
@@ -63,6 +69,8 @@ class GoldenDevice:
         self._number = 0
         self._shots_left: int | None = 0
         self._sequence: list[int] = []
+        self._step, self._number_of_shot = 0, 0
+        self._due = False  # the first shot of a start: under way, though nobody has asked yet
         self._last: tuple[int, bool] | None = None  # sequence of the last command executed, and whether it was answered BUSY
 
     # ---- the byte stream ------------------------------------------------------------------------------------
@@ -80,7 +88,7 @@ class GoldenDevice:
 
     def take(self) -> bytes:
         """What the device has to say; ``b""`` if it rests."""
-        if not self._out and self.running:
+        if not self._out and self.running and not self._awaits:
             self._shot()
         out = b"".join(self._out)
         self._out.clear()
@@ -133,10 +141,18 @@ class GoldenDevice:
         if op is Op.START:
             busy = self._last is not None and self._last[1] if repeat else self.running
             error = Error.BUSY if busy else Error.OK
+        if op is not None and not (repeat and op in _CHANGING) and self._refused(op, request):
+            op, error = None, Error.SCENE
         self._count(error, repeat)
         if op is not None and not repeat:
-            self._obey(op, request)
+            error = self._obey(op, request) or error
+            if self._awaits and self._queue is not None and self._queue.words.size:  # an exposure begins with its first word
+                self._latch(self._sequence[self._step])
         self._reply(request, error, self._read(request) if op is Op.READ else [])
+        while self._awaits and self._queue is not None and self._queue.words.size >= self._queue.needed(self._reading):
+            self._exposure()
+        if stops:
+            self._cut()
         if op in (Op.CLAIM, Op.STATUS) or stops:
             self._status()
 
@@ -148,10 +164,15 @@ class GoldenDevice:
         elif not repeat:
             self._commands["done"] += 1
 
-    def _obey(self, op: Op, request: Request) -> None:
-        """Execute a command for the first time."""
+    def _obey(self, op: Op, request: Request) -> Error | None:
+        """Execute a command for the first time. Gives the error with which it ends all the same."""
         busy = op is Op.START and self.running
-        if op is Op.WRITE:
+        dropped = False
+        if op is Op.WRITE and self._queue is not None and request.address >= SCENE.base:
+            dropped = self._stream(np.frombuffer(request.data, "<u2"))
+        elif op is Op.WRITE:
+            if self._due and self.running and not self._awaits:  # a write waits for the exposure under way
+                self._shot()
             self.memory.write(request.address, np.frombuffer(request.data, "<u2"))
         elif busy:
             self._counts["triggers_missed"] += 1
@@ -160,10 +181,12 @@ class GoldenDevice:
         elif op is Op.STOP:
             self._shots_left = 0
         elif op is Op.CLAIM:
+            self._cut()
             self._clear()
             self.epoch = request.epoch
         if request.epoch == self.epoch:
             self._last = (request.sequence, busy)
+        return Error.SCENE if dropped else None
 
     def _read(self, request: Request) -> list[int]:
         if request.address < STATUS_BASE + STATUS_WORDS:
@@ -190,31 +213,99 @@ class GoldenDevice:
         length = min(max(registers["sequence_length"], 1), 8)
         self._sequence = [registers["sequence"] >> 3 * i & 7 for i in range(length)]
         self._shots_left = registers["shots"] or None
+        self._step = 0
+        self._due = True
+        if self._queue is not None:
+            self._queue.start()
 
     def _shot(self) -> None:
-        """One shot: an exposure for each kernel of the sequence; behind the last one a status."""
-        for kernel in self._sequence:
-            self._expose(kernel)
+        """The rest of a shot: an exposure for each kernel of the sequence; behind the last one a status."""
+        self._exposure()
+        while self._step:
+            self._exposure()
+
+    def _exposure(self) -> None:
+        """The next exposure of the run."""
+        self._due = False
+        if self._queue is None:
+            scene = self.memory.scene
+        else:  # else it is a test scene
+            scene = self._queue.take(self._reading) if self._awaits else None
+        self._expose(self._sequence[self._step], scene)
+        self._counts["frames_done"] += 1
+        self._step = (self._step + 1) % len(self._sequence)
+        if self._step:
+            return
         self._counts["shots_done"] += 1
+        self._number_of_shot += 1
         if self._shots_left is not None:
             self._shots_left -= 1
             if self._shots_left == 0:
                 self._status()
 
-    def _expose(self, kernel: int) -> None:
+    # ---- a streamed scene -----------------------------------------------------------------------------------
+
+    @property
+    def _reading(self) -> Read:
+        return Settings.of(self.config, self.memory.registers()).read
+
+    @property
+    def _awaits(self) -> bool:
+        """Whether a run is under way whose exposures take their pixels from the host."""
+        return self._queue is not None and self.running and Settings.of(self.config, self.memory.registers()).scene_source is Scene.MEMORY
+
+    def _refused(self, op: Op, request: Request) -> bool:
+        """Scene words that are not the next, or of no use; any other command that would wait for an exposure whose words have not come."""
+        if self._queue is None:
+            return False
+        if op is Op.WRITE and request.address >= SCENE.base:
+            return not self._awaits or request.address != self._queue.address
+        bus = op is Op.WRITE or (op is Op.READ and request.address >= STATUS_BASE + STATUS_WORDS)
+        return bus and self._awaits and self._queue.words.size > 0
+
+    def _stream(self, words: np.ndarray) -> bool:
+        """More scene words. True if the run ends before the last of them: those behind its end are dropped."""
+        assert self._queue is not None
+        self._queue.put(words)
+        if self._shots_left is None:
+            return False
+        wanted = (self._shots_left * len(self._sequence) - self._step) * self._queue.needed(self._reading)
+        dropped = self._queue.words.size > wanted
+        self._queue.words = self._queue.words[:wanted]
+        return dropped
+
+    def _cut(self) -> None:
+        """Behind a STOP: a shot that has begun is not done, and its number is used up. An exposure whose words have not all come ends with
+        the slice under way, and its frame has no end."""
+        begun = self._step > 0
+        if self._queue is not None and self._queue.words.size:
+            pixels = self._queue.reached(self._reading)
+            self._expose(self._sequence[self._step], self._queue.take(self._reading), pixels=pixels)
+            self._queue.start()
+            begun = True
+        self._step = 0
+        self._number_of_shot += begun
+
+    def _latch(self, kernel: int) -> tuple[dict[str, int], np.ndarray, np.ndarray]:
+        """Registers and biases of an exposure, as it takes them when it begins."""
         registers = self.memory.registers()
         weights, darks = self.memory.response(kernel)
-        pedestal, mask = self.memory.maps if self.config.pedestal_map else (None, None)
-        shot = self._counts["shots_done"] & 0xFFFF
         self._tag = tag(registers, weights, darks)
-        frame = expose(self.config, self.memory.scene, registers, weights, darks, shot=shot, kernel=kernel, pedestal=pedestal, mask=mask)
-        slices = encode_frame(frame, registers=registers, epoch=self.epoch, tag=self._tag, time=self.time, number=self._counts["produced"])
+        return registers, weights, darks
+
+    def _expose(self, kernel: int, scene: np.ndarray | None, *, pixels: int | None = None) -> None:
+        """One exposure; with `pixels` one that is abandoned behind so many."""
+        registers, weights, darks = self._latch(kernel)
+        pedestal, mask = self.memory.maps if self.config.pedestal_map else (None, None)
+        shot = self._number_of_shot & 0xFFFF
+        frame = expose(self.config, scene, registers, weights, darks, shot=shot, kernel=kernel, pedestal=pedestal, mask=mask)
+        head = {"registers": registers, "epoch": self.epoch, "tag": self._tag, "time": self.time, "number": self._counts["produced"]}
+        slices = encode_frame(frame, **head, pixels=pixels)
         self.time += self.config.max_outputs * (self.config.subpixels if self.config.form is Form.SHARED else 1)
         for text in slices:
             self._send(text)
         self._counts["produced"] += len(slices)
-        self._counts["frames_done"] += 1
-        for name, count in frame.counts.items():
+        for name, count in frame.counts_of(pixels).items():
             self._counts[name] += count
 
     # ---- status ---------------------------------------------------------------------------------------------

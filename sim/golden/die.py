@@ -42,8 +42,8 @@ class Frame:
         Past the threshold and not masked; masked. What the encoder makes of them is its own matter.
     saturated : uint8 array
         Bits of `wire.Saturation` for each macro-pixel.
-    counts : dict
-        The five ``saturated_…`` of the status registers → macro-pixels of this frame.
+    clipped : dict
+        The five ``saturated_…`` of the status registers → bool array: which macro-pixels were clipped there.
     """
 
     shot: int
@@ -54,7 +54,16 @@ class Frame:
     sent: np.ndarray
     masked: np.ndarray
     saturated: np.ndarray
-    counts: dict[str, int]
+    clipped: dict[str, np.ndarray]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Macro-pixels of this frame clipped at each stage."""
+        return self.counts_of(None)
+
+    def counts_of(self, pixels: int | None) -> dict[str, int]:
+        """Those of the first `pixels` macro-pixels; None: of all."""
+        return {name: int(np.count_nonzero(clipped.reshape(-1)[:pixels])) for name, clipped in self.clipped.items()}
 
 
 def develop(
@@ -104,8 +113,8 @@ def develop(
         sent=sent(out, settings.threshold, settings.threshold_mode, masked),
         masked=masked,
         saturated=saturated,
-        counts={
-            f"saturated_{name}": int(np.count_nonzero(clipped))
+        clipped={
+            f"saturated_{name}": clipped
             for name, clipped in (("di", well), ("cds", double), ("pga", gain), ("adc", adc), ("pedestal", under))
         },
     )

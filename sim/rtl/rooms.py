@@ -12,7 +12,7 @@ from amaranth.hdl import Cat, ClockDomain, Const, DomainRenamer, Fragment, Modul
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from macropix.gateware.config import Config
+from macropix.gateware.config import Config, SceneForm
 from macropix.gateware.top import Top
 from macropix.gateware.wire import Scene
 from macropix.sim.rtl.rewrite import both_edges, clocked, repetitions
@@ -42,8 +42,8 @@ class Sleeping(wiring.Component):
 
     Parameters
     ----------
-    top : Top
-        Of a configuration with one clock.
+    config : Config
+        With one clock.
 
     Members
     -------
@@ -54,10 +54,11 @@ class Sleeping(wiring.Component):
     All those of `Top`.
     """
 
-    def __init__(self, top: Top):
-        self._top = top
+    def __init__(self, config: Config):
+        self._top = top = Top(config)
         clocks = {"clk": In(1), **{f"clk_{room}": In(1) for room in ROOMS}}
         super().__init__({**dict(top.signature.members.items()), **clocks, "awake": Out(len(ROOMS))})
+        self._streamed = config.scene is SceneForm.STREAMED
 
     def elaborate(self, platform):
         m = Module()
@@ -108,11 +109,13 @@ class Sleeping(wiring.Component):
         pixels, settings = encoder.pixels, chain.settings
 
         idle = part("readout.decoder").idle & reporter.quiet & sequencer.waiting
-        yield "command", hold("command", readout.rx.valid | ~idle | executor.busy | reporter.status, 8)
+        # the words of a streamed scene come in the middle of an exposure
+        streamed = Const(self._streamed)
+        yield "command", streamed | hold("command", readout.rx.valid | ~idle | executor.busy | reporter.status, 8)
         waits = self._top.tx.valid if hasattr(self._top, "tx") else Const(0)
         yield "link", hold("link", fifo.i.valid | fifo.i.end | fifo.o.valid | uplink.o.valid | waits | fifo.clear, 4)
         windows = [wanted for window in (chain.scene, chain.pedestal) for wanted in (window.read, window.write)]
-        yield "expose", hold("expose", Cat(chain.start, part("die.chain.raster").running, chain.clear, *windows).any(), 255)
+        yield "expose", streamed | hold("expose", Cat(chain.start, part("die.chain.raster").running, chain.clear, *windows).any(), 255)
         # what is switched off by its registers; they change while ``command`` is awake, well before the next exposure
         wanted = Signal()
         m.d.command += wanted.eq(
@@ -148,5 +151,5 @@ def to_verilog(config: Config, *, plain: bool = False) -> str:
     """
     if config.separate_clocks:
         raise ValueError("where the clocks are separate no part may sleep")
-    text = verilog.convert(Sleeping(Top(config)), name="top", emit_src=False, strip_internal_attrs=True)
+    text = verilog.convert(Sleeping(config), name="top", emit_src=False, strip_internal_attrs=True)
     return both_edges(text) if plain else clocked(both_edges(repetitions(text)))

@@ -22,6 +22,8 @@ SMALL = Config(rows=14, cols=12, fifo_bytes=4096)
 FULL = Config()
 #: as little as there can be: one bit a clock, one multiplier, nothing optional but the map
 NARROW = Config(rows=10, cols=16, lane_bits=1, form=Form.SHARED, taps=False, noise=False, response_table=False)
+#: macro-pixels of 5 × 5, and one multiplier for all 25
+FIVE = Config(rows=9, cols=12, macro=5, form=Form.SHARED, fifo_bytes=4096, noise=False)
 #: frames of two slices, the first of them full: 1,024 sums leave 104 bytes of the FIFO
 TWO_SLICES = Config(rows=36, cols=38, fifo_bytes=4096, lane_bits=5, separate_clocks=True)
 #: for a simulator that interprets
@@ -32,6 +34,7 @@ CASES = [
     pytest.param(SMALL, 9, 11, id="small"),
     pytest.param(NARROW, 3, 12, id="narrow"),
     pytest.param(FULL, 3, 13, id="full"),
+    pytest.param(FIVE, 2, 16, id="five"),
 ]
 #: more of them for the chip alone, whose lanes are read symbol by symbol; what the FPGA makes of the lanes is in the tests of serial pairs
 LANES = [

@@ -7,11 +7,12 @@ import random
 import numpy as np
 import pytest
 
-from macropix.gateware.config import Config, Form
+from macropix.gateware.config import Config, Form, SceneForm
 from macropix.gateware.registers import CONTROL, by_name
 from macropix.gateware.roic.chain import Chain, saturation_layout
 from macropix.gateware.wire import Read, Scene, Tap, ThresholdMode
 from macropix.sim.golden.die import expose, reset_registers
+from macropix.sim.golden.scene_queue import SceneQueue
 
 SMALL = {"rows": 10, "cols": 11}
 TINY = {"rows": 8, "cols": 9}
@@ -54,7 +55,8 @@ class Bench:
         return values
 
     async def load(self, ctx):
-        await self._write(ctx, self.chain.scene, self.scene.reshape(-1).tolist())
+        if self.config.scene is SceneForm.MEMORY:
+            await self._write(ctx, self.chain.scene, self.scene.reshape(-1).tolist())
         if self.config.pedestal_map:
             words = [(int(value) & 0xFFF) | int(masked) << 15 for value, masked in zip(self.pedestal, self.mask, strict=True)]
             await self._write(ctx, self.chain.pedestal, words)
@@ -68,6 +70,25 @@ class Bench:
             ctx.set(window.write, 0)
             while not ctx.get(window.done):
                 await ctx.tick()
+
+    def words(self, registers) -> list[int]:
+        """What must be streamed for a frame, the first word last; nothing where there is a memory, or a test scene."""
+        if self.config.scene is SceneForm.MEMORY or 1 <= registers["scene_source"] <= 5:
+            return []
+        b, read = self.config.border, registers["read"] if registers["read"] < 3 else 0
+        inside = self.scene[b : self.config.rows - b, b : self.config.cols - b]
+        return inside.reshape(-1)[: SceneQueue(self.config).needed(Read(read))].tolist()[::-1]
+
+    def feed(self, ctx, words: list[int], asked: bool) -> bool:
+        """Writes a word now and then, one at a time. Whether one is not done yet."""
+        window = self.chain.scene
+        ctx.set(window.write, 0)
+        asked = asked and not ctx.get(window.done)
+        if words and not asked and self.rng.random() < 0.6:
+            ctx.set(window.write_data, words.pop())
+            ctx.set(window.write, 1)
+            return True
+        return asked
 
     async def frame(self, ctx, registers, weights, darks, *, shot=0, kernel=0, room=lambda: 1):
         """Takes one frame, compares it, and returns the clocks from start to finished and the golden frame."""
@@ -83,7 +104,9 @@ class Bench:
         ctx.set(chain.start, 1)
         ctx.set(chain.pixels.room, room())
         got, clocks, reserved = [], 0, 0
+        words, asked = self.words(registers), False
         while True:
+            asked = self.feed(ctx, words, asked)
             reserved += ctx.get(chain.pixels.reserve)
             assert not ctx.get(chain.pixels.reserve) or ctx.get(chain.pixels.room)
             finished = ctx.get(chain.finished)
@@ -97,6 +120,7 @@ class Bench:
             if finished:
                 break
             ctx.set(chain.pixels.room, room())
+        assert not words
         golden = expose(
             self.config, self.scene, registers, weights, darks, shot=shot, kernel=kernel, pedestal=self.pedestal, mask=self.mask
         )
@@ -147,8 +171,10 @@ CONFIGS = [
     Config(**TINY, form=Form.SHARED, noise=False, taps=False, pedestal_map=False),
     Config(rows=9, cols=8, border=0, noise=False, pedestal_map=False),
     Config(rows=11, cols=11, border=4, taps=False),
+    Config(**SMALL, scene=SceneForm.STREAMED),
+    Config(**TINY, scene=SceneForm.STREAMED, form=Form.SHARED, macro=5),
 ]
-NAMES = ["parallel3", "parallel5", "shared3", "shared5", "shared-bare", "no-border", "three-by-three"]
+NAMES = ["parallel3", "parallel5", "shared3", "shared5", "shared-bare", "no-border", "three-by-three", "streamed3", "streamed-shared5"]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=NAMES)

@@ -55,7 +55,7 @@ class Shot:
             sent=sent(values, self.threshold, mode, masked),
             masked=masked,
             saturated=zeros if self.saturated is None else np.asarray(self.saturated, np.uint8).reshape(1, -1),
-            counts={},
+            clipped={},
         )
 
     @property

@@ -92,7 +92,7 @@ def test_kernels_by_name_and_from_a_file(tmp_path):
     np.testing.assert_array_equal(Recipe(kernel=str(path), kernel_scale="1/2").the_kernel(3).codes[0], [128, 256, 128])
     with pytest.raises(UserError, match="outside −2"):
         Recipe(kernel=str(path)).the_kernel(3)
-    with pytest.raises(UserError, match="does not fit the array; expected 5 × 5, found 3 × 3"):
+    with pytest.raises(UserError, match=r"device.s macro-pixel 5 × 5; expected 5 × 5, found 3 × 3"):
         Recipe(kernel=str(path), kernel_scale="1/2").the_kernel(5)
     with pytest.raises(UserError, match="the kernel scale is not a number"):
         Recipe(kernel=str(path), kernel_scale="half").the_kernel(3)

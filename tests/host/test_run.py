@@ -15,6 +15,7 @@ from macropix.host.mosaic import Mosaic
 from macropix.host.oracle import Check, Comparison, compare, config_of, golden
 from macropix.host.recipe import Recipe
 from macropix.host.run import Run, raw_bytes
+from macropix.host.scan import scan
 from macropix.host.store.hdf5 import CaptureFile
 
 X1 = Path(__file__).parents[2].parent / "shared" / "images" / "baggage" / "X1.png"
@@ -120,15 +121,18 @@ def test_registers_of_the_run_before_do_not_linger(device):
     assert device.registers.base == 1024
 
 
-def test_a_wrong_pixel_is_noticed(device):
+def test_a_wrong_pixel_is_noticed(device, monkeypatch):
     image = scene()
     run = Run(device, Recipe(mosaic=True, threshold="60"), image)
     wrong = image.copy()
     wrong[20, 20] ^= 0x4000
     run.mosaic = Mosaic(wrong, device.geometry, Read.SLIDING)
     original = list(Mosaic(image, device.geometry, Read.SLIDING))
-    load, tiles = device.load_scene, iter(original)
-    device.load_scene = lambda _: load(next(tiles).scene)
+
+    def other(device, scenes, shots):
+        return scan(device, (tile.scene for _, tile in zip(scenes, original, strict=True)), shots)
+
+    monkeypatch.setattr("macropix.host.run.scan", other)
     taken = run.take(check=True)
     assert 0 < taken.check.differing <= 9
     assert isinstance(taken.trouble, MismatchError)

@@ -348,9 +348,25 @@ def test_a_write_between_two_shots_acts_on_the_next():
 def test_the_sequence_is_taken_at_the_start():
     bench, _ = loaded(shots=2, sequence_length=2)
     bench.ask(Op.START)
+    first = bench.packets()
     bench.set("sequence_length", 1)
     bench.set("shots", 9)
-    assert kinds(bench.packets(2)) == [Kind.DATA] * 4 + [Kind.STATUS]
+    assert kinds(first + bench.packets()) == [Kind.DATA] * 4 + [Kind.STATUS]
+
+
+def test_a_write_right_behind_the_start_acts_behind_the_first_shot():
+    """The exposure is under way from the START on, whenever somebody asks for it: writes wait for its end."""
+    bench, _ = loaded(shots=2)
+    bench.ask(Op.START)
+    bench.send(Op.WRITE, CONTROL["gain"].address, [2])
+    bench.send(Op.WRITE, CONTROL["threshold"].address, [5])
+    (first, _, _), one, two = bench.packets()
+    assert kinds([one, two]) == [Kind.REPLY] * 2
+    (second, _, _), _ = bench.packets()
+    other, _ = loaded(shots=1)
+    other.ask(Op.START)
+    (alone, _, _), _ = other.packets()
+    assert int(first["tag"]) == int(alone["tag"]) != int(second["tag"])
 
 
 @pytest.mark.parametrize(("stored", "frames"), [(0, 1), (8, 8), (9, 8), (15, 8)])

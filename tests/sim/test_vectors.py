@@ -64,7 +64,7 @@ def test_every_tap_error_and_kind_is_there():
     packets = load("session")[1]["packets"]
     assert {one["kind"] for one in packets} == {kind.name for kind in Kind}
     errors = {one["error"] for one in packets if one["kind"] == "REPLY"}
-    assert errors == {error.name for error in Error}
+    assert errors == {error.name for error in Error} - {Error.SCENE.name}  # the device of this stream has a scene memory
     since_claim = [one for one in packets if one["kind"] == "REPLY" and one["epoch"]]
     assert {one["op"] for one in since_claim if one["error"] == "EPOCH"} >= {Op.WRITE.value, Op.CLAIM.value, Op.START.value}
     assert {one["error"] for one in since_claim if one["words"] > 256} == {"OP", "LENGTH"}

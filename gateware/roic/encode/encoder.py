@@ -148,7 +148,7 @@ class Encoder(wiring.Component):
             header.load.eq(buffer.closed),
             header.descriptor.eq(self.descriptor),
             header.facts.first.eq(buffer.first),
-            header.facts.last.eq(self.pixels.payload.frame_last),
+            header.facts.last.eq(self.pixels.payload.frame_last & ~self.pixels.payload.abandoned),
             header.facts.saturated.eq(buffer.saturated),
             header.facts.number.eq(self.produced),
             header.facts.count.eq(buffer.count),

@@ -31,6 +31,7 @@ def encode_slice(
     number: int,
     positions: Positions | None = None,
     coding: Values | None = None,
+    whole: bool = True,
 ) -> bytes:
     """The packet of the slice that begins at pixel `start` of `frame`.
 
@@ -47,6 +48,8 @@ def encode_slice(
         Running number; its low 16 bits are sent.
     positions, coding : optional
         See `payload`.
+    whole : bool
+        False: the frame has been abandoned, and none of its slices is its last.
     """
     settings = Settings.of(_ANY, registers)
     end = min(start + SLICE_PIXELS, frame.value.size)
@@ -66,7 +69,7 @@ def encode_slice(
         Kind.DATA,
         text,
         first=int(start == 0),
-        last=int(end == frame.value.size),
+        last=int(whole and end == frame.value.size),
         positions=positions,
         values=coding,
         saturated=int(np.bitwise_or.reduce(frame.saturated.reshape(-1)[part])),
@@ -81,9 +84,10 @@ def encode_slice(
     )
 
 
-def encode_frame(frame: Frame, *, registers: Mapping[str, int], epoch: int, tag: int, time: int, number: int) -> list[bytes]:
-    """The packets of `frame`, numbered from `number` on. Parameters as for `encode_slice`."""
-    return [
-        encode_slice(frame, start, registers=registers, epoch=epoch, tag=tag, time=time, number=number + start // SLICE_PIXELS)
-        for start in range(0, frame.value.size, SLICE_PIXELS)
-    ]
+def encode_frame(
+    frame: Frame, *, registers: Mapping[str, int], epoch: int, tag: int, time: int, number: int, pixels: int | None = None
+) -> list[bytes]:
+    """The packets of `frame`, numbered from `number` on; abandoned behind `pixels`, if that is told. Parameters as for `encode_slice`."""
+    head = {"registers": registers, "epoch": epoch, "tag": tag, "time": time, "whole": pixels is None}
+    end = frame.value.size if pixels is None else pixels
+    return [encode_slice(frame, start, number=number + start // SLICE_PIXELS, **head) for start in range(0, end, SLICE_PIXELS)]
