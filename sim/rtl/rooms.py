@@ -31,6 +31,7 @@ ROOMS = {
     "meter": ["die.encoder.meter", "die.encoder.choice"],
     "code": ["die.encoder.sweep", "die.encoder.coder", "die.encoder.packer", "die.encoder.framer", "die.encoder.header"],
     "encode": ["die.encoder"],
+    "symbols": ["readout.deserializer.decoder", "readout.deserializer.receiver"],
 }  # fmt: skip
 
 
@@ -126,9 +127,17 @@ class Sleeping(wiring.Component):
         yield "rare", hold("rare", wanted, 4095)
         meter = hold("meter", pixels.valid | framer.begin, 15)
         yield "meter", meter
-        code = hold("code", ~framer.idle | framer.full | (pixels.valid & pixels.payload.slice_last), 15)
+        # a slow lane: everything stands up to the framer's byte
+        stuck = framer.o.valid & ~framer.o.ready & ~part("die.encoder.coder").go & ~part("die.encoder.packer").done
+        news = (pixels.valid & pixels.payload.slice_last) | part("die.encoder.choice").done
+        code = hold("code", ~framer.idle | framer.full | news, 15) & (~stuck | news)
         yield "code", code
         yield "encode", meter | code | pixels.reserve | encoder.clear
+        symbols = Const(1)
+        if _find(top, "readout.deserializer.decoder") is not None:
+            decoder, receiver = part("readout.deserializer.decoder"), part("readout.deserializer.receiver")
+            symbols = hold("symbols", decoder.valid | decoder.o_valid | receiver.o.valid | receiver.o.end, 1)
+        yield "symbols", symbols
 
 
 def _find(fragment: Fragment, path: str) -> tuple[Fragment, list, int] | None:

@@ -12,12 +12,12 @@ from macropix.sim.rtl.library import Library
 
 __all__ = ["RtlTransport", "open_rtl"]
 
-#: clocks of silence behind which a batch is handed over
-GAP = 24
+#: clocks of silence behind which a batch is handed over: behind a write the first, then with each read twice as many, up to the second
+GAP, LONGEST_GAP = 24, 4096
 #: bytes waiting to go in, from which a write steps the device by itself
 BACKLOG = 1 << 16
-#: clocks of one batch at the most, so that a deadline is looked at
-BATCH = 1 << 20
+#: clocks of one batch, so that a deadline is looked at and a free run seen; or twice `_quiet`, if that is more
+BATCH = 1 << 17
 #: clocks that a read without patience may let pass in silence: fewer than the 65,536 behind which a command is given up
 GLANCE = 60_000
 
@@ -57,7 +57,9 @@ class RtlTransport(Transport):
         self.in_flight = 8 if config.link is Link.STREAM else 1
         self._library = Library(made.library)
         self._quiet = _quiet(config)
-        self._gap = GAP if config.link is Link.STREAM else 12 * config.clock_hz // config.uart_baud
+        self._batch = max(BATCH, 2 * self._quiet)
+        self._shortest_gap = GAP if config.link is Link.STREAM else 12 * config.clock_hz // config.uart_baud
+        self._gap = self._shortest_gap
         self._pending = b""
         self._closed = False
         self._come: list[bytes] = []
@@ -70,6 +72,7 @@ class RtlTransport(Transport):
     def write(self, data: bytes) -> None:
         """Bytes for the device, in order. They enter, at most one a clock, as it is stepped."""
         self._pending += data
+        self._gap = self._shortest_gap
         if len(self._pending) >= BACKLOG:
             made = self._step()
             if made:
@@ -104,8 +107,9 @@ class RtlTransport(Transport):
     def _step(self, quiet: int | None = None) -> bytes:
         if self._closed:
             raise DeviceError(f"{self.name} is closed")
-        taken, made = self._library.run(self._pending, clocks=BATCH, gap=self._gap, quiet=quiet or self._quiet)
+        taken, made = self._library.run(self._pending, clocks=self._batch, gap=self._gap, quiet=quiet or self._quiet)
         self._pending = self._pending[taken:]
+        self._gap = max(self._gap, min(2 * self._gap, LONGEST_GAP))
         return made
 
 
