@@ -248,7 +248,7 @@ def test_one_damaged_place_loses_at_most_one_slice(lanes, bits, step):
 @pytest.mark.slow
 @pytest.mark.parametrize(("lanes", "bits"), [(2, 10), (4, 5)])
 def test_many_damaged_places_lose_at_most_one_slice(lanes, bits):
-    assert check_damage(lanes, bits, 7, 5, [50, 0, 13, 41][:lanes]) > 500
+    assert check_damage(lanes, bits, 41, 5, [50, 0, 13, 41][:lanes]) > 80
 
 
 def test_what_breaks_a_slice():
