@@ -73,7 +73,8 @@ def _key(config: Config, verilator: Path, compiler: str, plain: bool) -> str:
     return digest.hexdigest()[:24] + ("-plain" if plain else "")
 
 
-def _run(command: list[str | Path], *, folder: Path, what: str) -> None:
+def _run(command: list[str | Path], *, folder: Path, what: str) -> str:
+    """What the tool says. DeviceError if it fails, or does not end."""
     start = time.monotonic()
     try:
         done = subprocess.run(
@@ -89,6 +90,7 @@ def _run(command: list[str | Path], *, folder: Path, what: str) -> None:
         raise DeviceError(
             f"{what} failed", expected="exit status 0", found=f"{done.returncode}: {lines[0].strip() if lines else 'no message'}"
         )
+    return done.stdout + done.stderr
 
 
 def _compile(config: Config, verilator: Path, compiler: str, library: Path, *, plain: bool) -> None:
@@ -98,10 +100,10 @@ def _compile(config: Config, verilator: Path, compiler: str, library: Path, *, p
         folder = Path(name)
         (folder / "top.v").write_text(_verilog(config, plain))
         (folder / "rooms.h").write_text(f"#define MPX_ROOMS(ROOM) {' '.join(f'ROOM({room})' for room in ROOMS)}\n")
-        _run(
+        told = _run(
             [
                 verilator, "--cc", "top.v", "--prefix", "Vtop", "--top-module", "top", "--Mdir", "obj", "-O3", "--x-assign", "fast",
-                "--x-initial", "fast", "--noassert", "--no-timing", "-Wno-fatal", "-Wno-WIDTH", "-Wno-UNOPTFLAT", "-Wno-CASEINCOMPLETE",
+                "--x-initial", "fast", "--noassert", "--no-timing", "-Wno-fatal", "-Wno-WIDTH", "-Wno-CASEINCOMPLETE",
                 "--build", "-j", "2", "-CFLAGS", "-fPIC -fvisibility=hidden -fno-tree-vectorize",
                 "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 OPT_GLOBAL=-O2",
             ],
@@ -110,16 +112,24 @@ def _compile(config: Config, verilator: Path, compiler: str, library: Path, *, p
         )  # fmt: skip
         if config.separate_clocks or plain:
             _link(config, verilator, compiler, folder, ["-DMPX_SLEEPLESS"])
-        else:
-            try:
-                _link(config, verilator, compiler, folder, ["-DMPX_DIRECT"])
-            except DeviceError:  # a Verilator that names its parts otherwise
-                log.info("this Verilator is used through its scheduler, which is slower")
-                _link(config, verilator, compiler, folder, [])
+        elif not _directly(config, verilator, compiler, folder, told):
+            log.info("this Verilator is used through its scheduler, which is slower")
+            _link(config, verilator, compiler, folder, [])
         (folder / "top.sha256").write_text(hashlib.sha256((folder / "top.so").read_bytes()).hexdigest())
         # between these two the library is without its checksum: not used, but made anew
         os.replace(folder / "top.so", library)
         os.replace(folder / "top.sha256", library.with_suffix(".sha256"))
+
+
+def _directly(config: Config, verilator: Path, compiler: str, folder: Path, told: str) -> bool:
+    """Link past Verilator's scheduler. False where it can't be left out: it sees a loop in the logic, or names its parts otherwise."""
+    if "UNOPTFLAT" in told:
+        return False
+    try:
+        _link(config, verilator, compiler, folder, ["-DMPX_DIRECT"])
+    except DeviceError:
+        return False
+    return True
 
 
 def _verilog(config: Config, plain: bool) -> str:

@@ -20,6 +20,7 @@ def compiled(tmp_path, monkeypatch):
         if what == "g++":
             (folder / "top.so").write_bytes(CONTENT)
             made.append(folder)
+        return ""
 
     monkeypatch.setenv("MACROPIX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(under_test, "verilator_program", lambda: tmp_path / "verilator")
@@ -55,6 +56,24 @@ def test_a_library_without_its_checksum_is_made_anew(compiled, content):
     checksum.unlink() if content is None else checksum.write_bytes(content)
     assert not under_test.build(Config()).cached
     assert under_test.build(Config()).cached
+
+
+@pytest.mark.parametrize("trouble", ["none", "a loop", "another Verilator"])
+def test_only_a_verilator_that_fits_loses_its_scheduler(compiled, monkeypatch, trouble):
+    """What it calls a loop needs the scheduler's second round; one whose parts bear other names does not link without it."""
+    linked, run = [], under_test._run
+
+    def watched(command, *, folder, what):
+        if what == "g++":
+            linked.append("-DMPX_DIRECT" in command)
+            if trouble == "another Verilator" and linked[-1]:
+                raise DeviceError("g++ failed")
+        run(command, folder=folder, what=what)
+        return "%Warning-UNOPTFLAT: top.v:1: Signal unoptimizable" if trouble == "a loop" and what == "verilator" else ""
+
+    monkeypatch.setattr(under_test, "_run", watched)
+    under_test.build(Config())
+    assert linked == {"none": [True], "a loop": [False], "another Verilator": [True, False]}[trouble]
 
 
 @pytest.mark.parametrize("place", ["/proc/foo", "/dev/null"])
