@@ -37,14 +37,16 @@ def test_decode_bare_bytes(told, recorded, tmp_path):
     assert (status, found["frames"], found["stream_bytes"]) == (0, 6, len(data))
     with tifffile.TiffFile(tmp_path / "all.tif") as pages:
         assert len(pages.pages) == 6
-    (tmp_path / "cut.bin").write_bytes(data[: len(data) // 2])
-    status, found = told("decode", tmp_path / "cut.bin")
-    assert status == 5
-    assert found["error"]["kind"] == "data_lost"
-    assert "the end is missing" in found["error"]["message"]
-    assert 0 < found["frames"] < 6
-    assert found["ledger"]["lost"] is None, "slices have come since the last status: nobody knows"
-    assert found["ledger"]["received"] == found["frames"]
+    last = [packet for packet in PacketDecoder().feed(data) if packet.kind == Kind.DATA.value][-1]
+    # through the last slice, and through the status packet behind it
+    for end, frames, lost in ((last.offset + last.size - 1, 5, 0), (last.offset + last.size + 30, 6, None)):
+        (tmp_path / "cut.bin").write_bytes(data[:end])
+        status, found = told("decode", tmp_path / "cut.bin")
+        assert status == 5
+        assert found["error"]["kind"] == "data_lost"
+        assert "the end is missing" in found["error"]["message"]
+        assert found["frames"] == found["ledger"]["received"] == frames
+        assert found["ledger"]["lost"] == lost, "None: slices have come since the last status, nobody knows"
     begins = data.index(b"\xa5", 600)
     (tmp_path / "late.bin").write_bytes(data[begins:])
     status, found = told("decode", f"file://{tmp_path}/late.bin?rows=32&cols=32")

@@ -80,7 +80,7 @@ def make(seed: int, names: list[str], *, other: bool = True) -> Made:
             sent=past,
             masked=masked,
             saturated=rng.integers(0, 16, shape).astype(np.uint8),
-            counts={},
+            clipped={},
         )
         for start in range(0, value.size, 1024):
             forced = FORMS[rng.integers(len(FORMS))] if name in ("auto", "all") and rng.random() < 0.6 else (None, None)
@@ -202,7 +202,7 @@ def test_every_form_is_decoded_by_the_compiled_way(positions, values, share, mon
         sent = rng.random(shape) < (1 if positions is Positions.ALL else share)
         sent.reshape(-1)[[0, 1, 2, 1024, 2048]] = True
         frame = Frame(
-            shot=shot, kernel=0, tap=Tap.OUT, taps={}, value=value, sent=sent, masked=~sent, saturated=np.zeros(shape, np.uint8), counts={}
+            shot=shot, kernel=0, tap=Tap.OUT, taps={}, value=value, sent=sent, masked=~sent, saturated=np.zeros(shape, np.uint8), clipped={}
         )
         for start in range(0, value.size, 1024):
             packets.append(
@@ -281,7 +281,7 @@ def test_payloads_that_no_encoder_writes(positions, values):
     value = np.random.default_rng(1).integers(-300, 300, shape)
     sent = np.ones(shape, bool) if positions in (Positions.ALL, Positions.FLAGGED) else value > 100
     frame = Frame(
-        shot=0, kernel=0, tap=Tap.OUT, taps={}, value=value, sent=sent, masked=~sent, saturated=np.zeros(shape, np.uint8), counts={}
+        shot=0, kernel=0, tap=Tap.OUT, taps={}, value=value, sent=sent, masked=~sent, saturated=np.zeros(shape, np.uint8), clipped={}
     )
     text = encode_slice(
         frame, 0, registers=settings.registers, epoch=EPOCH, tag=settings.tag, time=0, number=0, positions=positions, coding=values
@@ -343,7 +343,7 @@ def test_a_large_frame_comes_in_small_chunks_and_memory_is_bounded():
         sent=abs(value) >= 12,
         masked=value > 99,
         saturated=np.zeros(value.shape, np.uint8),
-        counts={},
+        clipped={},
     )
     into = FrameAssembler(geometry)
     into.know(settings)
