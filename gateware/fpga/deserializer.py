@@ -2,8 +2,8 @@
 # pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false
 """The serial pair's bits to the bytes of slices, and whether each slice came whole.
 
-lane ═► aligner ─► 8b/10b decoder ─► slices and CRC-32 ─► LaneBytes
-              └─ moved ──┴─ errors ─► lock, counts
+lane ═► SymbolReceiver ─► slices and CRC-32 ─► LaneBytes
+                     └─ lock, errors ─► counts
 """
 
 from amaranth.hdl import Module, Signal
@@ -11,16 +11,13 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from macropix.gateware.bus import LaneBytes
-from macropix.gateware.code8b10b import Decoder8b10b
 from macropix.gateware.config import Config
 from macropix.gateware.crc import Crc
-from macropix.gateware.fpga.aligner import Aligner
+from macropix.gateware.fpga.symbols import SymbolReceiver
 from macropix.gateware.wire import CRC32, K_END, K_IDLE, K_START, MAX_PAYLOAD, OVERHEAD_BYTES
 
-__all__ = ["LOCK_ERRORS", "MAX_BYTES", "Deserializer", "SliceReceiver"]
+__all__ = ["MAX_BYTES", "Deserializer", "SliceReceiver"]
 
-#: wrong symbols with no K28.5 between them until the lock is lost
-LOCK_ERRORS = 4
 #: most bytes of a slice
 MAX_BYTES = OVERHEAD_BYTES + MAX_PAYLOAD
 
@@ -94,9 +91,8 @@ class SliceReceiver(wiring.Component):
 class Deserializer(wiring.Component):
     """The serial pair's bits to slices.
 
-    Locks at the first K28.5, at any of the ten offsets, and follows every K28.5 from then on. The lock is lost behind
-    `LOCK_ERRORS` wrong symbols with no K28.5 between: nothing is delivered or counted until the next K28.5. What ends a slice:
-    `SliceReceiver`. One damaged place loses the slice it lies in; one between two slices loses at most the later.
+    The cut between symbols, and when it is trusted: `SymbolReceiver`; without its lock nothing is delivered or counted. What ends a
+    slice: `SliceReceiver`. One damaged place loses the slice it lies in; one between two slices loses at most the later.
 
     **Latency** 5 clocks from the last bit of a symbol; **throughput** all the lane has; no backpressure, a lane cannot stop.
 
@@ -118,7 +114,7 @@ class Deserializer(wiring.Component):
     """
 
     #: clocks from the last bit of a symbol on ``lane`` to its byte at ``o``
-    latency = Aligner.latency + Decoder8b10b.latency + SliceReceiver.latency
+    latency = SymbolReceiver.latency + SliceReceiver.latency
 
     def __init__(self, config: Config):
         self.bits = config.lane_bits
@@ -135,34 +131,23 @@ class Deserializer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.aligner = aligner = Aligner(self.bits)
-        m.submodules.decoder = decoder = Decoder8b10b()
+        m.submodules.symbols = symbols = SymbolReceiver(self.bits)
         m.submodules.receiver = receiver = SliceReceiver()
-        moved, comma = Signal(), Signal()
-        wrong = decoder.code_error | decoder.disparity_error
         m.d.comb += [
-            aligner.lane.eq(self.lane),
-            decoder.symbol.eq(aligner.symbol),
-            decoder.valid.eq(aligner.valid),
-            decoder.unknown.eq(aligner.moved),
-            receiver.valid.eq(decoder.o_valid),
-            receiver.byte.eq(decoder.byte),
-            receiver.k.eq(decoder.k),
-            receiver.wrong.eq(wrong),
-            receiver.moved.eq(moved),
-            receiver.begin.eq(self.locked & ~decoder.code_error),
+            symbols.lane.eq(self.lane),
+            self.locked.eq(symbols.locked),
+            receiver.valid.eq(symbols.valid),
+            receiver.byte.eq(symbols.byte),
+            receiver.k.eq(symbols.k),
+            receiver.wrong.eq(symbols.code_error | symbols.disparity_error),
+            receiver.moved.eq(symbols.moved),
+            receiver.begin.eq(symbols.locked & ~symbols.code_error),
         ]
         wiring.connect(m, receiver.o, wiring.flipped(self.o))
-        m.d.sync += [moved.eq(aligner.moved), comma.eq(aligner.comma)]
-        errors = Signal(range(LOCK_ERRORS))
-        with m.If(decoder.o_valid & comma):
-            m.d.sync += [self.locked.eq(1), errors.eq(0)]
-            m.d.sync += self.realigns.eq(self.realigns + (moved & self.locked))
-        with m.Elif(decoder.o_valid & self.locked & wrong):
-            m.d.sync += errors.eq(errors + 1)
-            with m.If(errors == LOCK_ERRORS - 1):
-                m.d.sync += [self.locked.eq(0), errors.eq(0)]
-        with m.If(decoder.o_valid & (self.locked | comma)):
-            m.d.sync += self.code_errors.eq(self.code_errors + decoder.code_error)
-            m.d.sync += self.disparity_errors.eq(self.disparity_errors + decoder.disparity_error)
+        with m.If(symbols.counted):
+            m.d.sync += [
+                self.code_errors.eq(self.code_errors + symbols.code_error),
+                self.disparity_errors.eq(self.disparity_errors + symbols.disparity_error),
+                self.realigns.eq(self.realigns + symbols.realign),
+            ]
         return m

@@ -2,17 +2,14 @@
 # pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportArgumentType=false, reportGeneralTypeIssues=false
 """One of several serial pairs: its bits to the marks and bytes that count when the lanes are joined.
 
-lane ═► aligner ─► 8b/10b decoder ─► behind K28.5, D(own number)? ─► LaneItem: MARK, START, BYTE, END, BROKEN
-              └─ moved ──┴─ errors ─► lock, number
+lane ═► SymbolReceiver ─► behind K28.5, D(own number)? ─► LaneItem: MARK, START, BYTE, END, BROKEN
 """
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from macropix.gateware.code8b10b import Decoder8b10b
-from macropix.gateware.fpga.aligner import Aligner
-from macropix.gateware.fpga.deserializer import LOCK_ERRORS
+from macropix.gateware.fpga.symbols import SymbolReceiver
 from macropix.gateware.wire import K_END, K_IDLE, K_START
 
 __all__ = ["Item", "LaneItem", "LaneReceiver"]
@@ -63,7 +60,7 @@ class LaneReceiver(wiring.Component):
     o : Out(LaneItem), valid : Out(1)
         Items, at most one a symbol.
     locked : Out(1)
-        Symbols are cut where a K28.5 stood, as `Deserializer` has it.
+        As of `SymbolReceiver`.
     named : Out(1), strange : Out(1)
         The latest idle pair bore the lane's own number; the latest two another's. Neither before the first, nor without lock.
     code_error, disparity_error, realign : Out(1)
@@ -71,7 +68,7 @@ class LaneReceiver(wiring.Component):
     """
 
     #: clocks from the last bit of a symbol on ``lane`` to its item
-    latency = Aligner.latency + Decoder8b10b.latency + 1
+    latency = SymbolReceiver.latency + 1
 
     def __init__(self, bits: int, number: int, *, lanes: int):
         self.bits, self.number, self.lanes = bits, number, lanes
@@ -80,40 +77,21 @@ class LaneReceiver(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.aligner = aligner = Aligner(self.bits)
-        m.submodules.decoder = decoder = Decoder8b10b()
-        moved, comma = Signal(), Signal()
-        wrong = decoder.code_error | decoder.disparity_error
+        m.submodules.symbols = symbols = SymbolReceiver(self.bits)
         m.d.comb += [
-            aligner.lane.eq(self.lane),
-            decoder.symbol.eq(aligner.symbol),
-            decoder.valid.eq(aligner.valid),
-            decoder.unknown.eq(aligner.moved),
+            symbols.lane.eq(self.lane),
+            self.locked.eq(symbols.locked),
+            self.code_error.eq(symbols.counted & symbols.code_error),
+            self.disparity_error.eq(symbols.counted & symbols.disparity_error),
+            self.realign.eq(symbols.realign),
         ]
-        m.d.sync += [moved.eq(aligner.moved), comma.eq(aligner.comma)]
-        self._lock(m, decoder, comma, moved, wrong)
-        self._tell(m, decoder, comma, moved, wrong)
+        self._tell(m, symbols)
         return m
 
-    def _lock(self, m: Module, decoder, comma, moved, wrong):
-        """Lock and error pulses, by the rules of `Deserializer`."""
-        errors = Signal(range(LOCK_ERRORS))
-        counted = decoder.o_valid & (self.locked | comma)
-        m.d.comb += [
-            self.code_error.eq(counted & decoder.code_error),
-            self.disparity_error.eq(counted & decoder.disparity_error),
-            self.realign.eq(decoder.o_valid & comma & moved & self.locked),
-        ]
-        with m.If(decoder.o_valid & comma):
-            m.d.sync += [self.locked.eq(1), errors.eq(0)]
-        with m.Elif(decoder.o_valid & self.locked & wrong):
-            m.d.sync += errors.eq(errors + 1)
-            with m.If(errors == LOCK_ERRORS - 1):
-                m.d.sync += [self.locked.eq(0), errors.eq(0)]
-
-    def _tell(self, m: Module, decoder, comma, moved, wrong):
+    def _tell(self, m: Module, symbols):
         """Items, and whose number the idle pairs bear."""
-        valid, byte, k = decoder.o_valid, decoder.byte, decoder.k
+        valid, byte, k, comma, moved = symbols.valid, symbols.byte, symbols.k, symbols.comma, symbols.moved
+        wrong = symbols.code_error | symbols.disparity_error
         inside = Signal()
         # the last symbol was K28.5; an idle pair's second; the lane's own; K28.5 behind any pair's second
         behind_comma, behind_number, behind_own, behind_pair = Signal(), Signal(), Signal(), Signal()

@@ -11,15 +11,12 @@ from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from macropix.gateware.bus import PacketBytes
-from macropix.gateware.code8b10b import SYMBOL_BITS, Encoder8b10b
 from macropix.gateware.config import Config
-from macropix.gateware.roic.prbs7 import Prbs7
+from macropix.gateware.roic.symbol_sender import SymbolSender
 from macropix.gateware.wire import K_END, K_IDLE, K_START, LaneTest
 
-__all__ = ["FIXED_BYTE", "IDLE_SYMBOLS", "LANE_NUMBER", "QUIET_SYMBOLS", "Serializer"]
+__all__ = ["IDLE_SYMBOLS", "LANE_NUMBER", "QUIET_SYMBOLS", "Serializer", "State"]
 
-#: D21.5: alternating bits
-FIXED_BYTE = 0xB5
 #: least number of idle symbols between two slices
 IDLE_SYMBOLS = 4
 #: symbols behind a slice until `Serializer` calls itself idle
@@ -28,7 +25,9 @@ QUIET_SYMBOLS = 24
 LANE_NUMBER = 0
 
 
-class _State(enum.Enum):
+class State(enum.Enum):
+    """Which symbol is chosen next."""
+
     COMMA = 0  # even symbol of the idle pair
     NUMBER = 1  # odd symbol
     SLICE = 2
@@ -72,63 +71,38 @@ class Serializer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        tick = Signal()
-        byte, k, test = self._choose(m, tick)
-        self._send(m, tick, byte, k, test)
+        m.submodules.sender = sender = SymbolSender(1, self.bits)
+        byte, k, test = self._choose(m, sender.tick)
+        m.d.comb += [sender.byte[0].eq(byte), sender.k.eq(k), sender.test.eq(test), self.lane.eq(sender.lane)]
         return m
 
     def _choose(self, m: Module, tick):
         """Choose a symbol each tick: its byte, whether it is a control symbol, and the test that stands instead of it."""
-        state = Signal(_State)
+        state = Signal(State)
         pairs = Signal(range(IDLE_SYMBOLS // 2 + 1))  # idle pairs since the last slice or test
         quiet = Signal(range(QUIET_SYMBOLS + 1), init=QUIET_SYMBOLS)  # symbols since the last slice
         byte, k, test = Signal(8), Signal(), Signal(LaneTest)
         enough = pairs == IDLE_SYMBOLS // 2
         m.d.comb += [
-            self.i.ready.eq(tick & (state == _State.SLICE)),
+            self.i.ready.eq(tick & (state == State.SLICE)),
             self.idle.eq(~self.i.valid & (quiet == QUIET_SYMBOLS)),
         ]
         with m.If(tick):
             m.d.sync += [byte.eq(K_IDLE), k.eq(1), quiet.eq(Mux(quiet == QUIET_SYMBOLS, quiet, quiet + 1))]
             with m.Switch(state):
-                with m.Case(_State.COMMA):
-                    m.d.sync += [test.eq(self.test), state.eq(_State.NUMBER)]
+                with m.Case(State.COMMA):
+                    m.d.sync += [test.eq(self.test), state.eq(State.NUMBER)]
                     with m.If(self.i.valid & enough & (self.test == LaneTest.OFF)):
-                        m.d.sync += [byte.eq(K_START), state.eq(_State.SLICE)]
-                with m.Case(_State.NUMBER):
-                    m.d.sync += [byte.eq(LANE_NUMBER), k.eq(0), state.eq(_State.COMMA)]
+                        m.d.sync += [byte.eq(K_START), state.eq(State.SLICE)]
+                with m.Case(State.NUMBER):
+                    m.d.sync += [byte.eq(LANE_NUMBER), k.eq(0), state.eq(State.COMMA)]
                     m.d.sync += pairs.eq(Mux(test == LaneTest.OFF, Mux(enough, pairs, pairs + 1), 0))
-                with m.Case(_State.SLICE):
+                with m.Case(State.SLICE):
                     m.d.sync += [quiet.eq(0), pairs.eq(0)]
                     with m.If(self.i.valid):
                         m.d.sync += [byte.eq(self.i.payload.data), k.eq(0)]
                         with m.If(self.i.payload.last):
-                            m.d.sync += state.eq(_State.END)
-                with m.Case(_State.END):
-                    m.d.sync += [byte.eq(K_END), quiet.eq(0), state.eq(_State.COMMA)]
+                            m.d.sync += state.eq(State.END)
+                with m.Case(State.END):
+                    m.d.sync += [byte.eq(K_END), quiet.eq(0), state.eq(State.COMMA)]
         return byte, k, test
-
-    def _send(self, m: Module, tick, byte, k, test):
-        """Code what was chosen and send its bits; drives ``tick`` in the last clock of each symbol."""
-        m.submodules.encoder = encoder = Encoder8b10b()
-        m.submodules.prbs = prbs = Prbs7()
-        fixed, random = test == LaneTest.FIXED, test == LaneTest.PRBS7
-        m.d.comb += [
-            encoder.byte.eq(Mux(fixed, FIXED_BYTE, byte)),
-            encoder.k.eq(k & ~fixed),
-            encoder.enable.eq(tick),
-            prbs.enable.eq(tick & random),
-        ]
-        bits, bits_instead, symbol = Signal(SYMBOL_BITS), Signal(), Signal(SYMBOL_BITS)
-        with m.If(tick):
-            m.d.sync += bits_instead.eq(random)
-            with m.If(random):
-                m.d.sync += bits.eq(prbs.o)
-        m.d.comb += symbol.eq(Mux(bits_instead, bits, encoder.symbol))
-        clocks = SYMBOL_BITS // self.bits
-        if clocks == 1:
-            m.d.comb += [tick.eq(1), self.lane.eq(symbol)]
-        else:
-            count = Signal(range(clocks))
-            m.d.comb += [tick.eq(count == clocks - 1), self.lane.eq(symbol.word_select(count, self.bits))]
-            m.d.sync += count.eq(Mux(tick, 0, count + 1))

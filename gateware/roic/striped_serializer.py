@@ -6,29 +6,21 @@ PacketBytes ─► Striper ─ columns ─► K27.7, bytes, K29.7 between idle p
                                     D(lane's number).(pair's number) ───────┴─► 8b/10b ─► shift register ═► lane 1 …
 """
 
-from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import enum, wiring
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from macropix.gateware.bus import PacketBytes
-from macropix.gateware.code8b10b import SYMBOL_BITS, Encoder8b10b
 from macropix.gateware.config import Config
-from macropix.gateware.roic.prbs7 import Prbs7
-from macropix.gateware.roic.serializer import FIXED_BYTE, IDLE_SYMBOLS, QUIET_SYMBOLS
+from macropix.gateware.roic.serializer import IDLE_SYMBOLS, QUIET_SYMBOLS, State
 from macropix.gateware.roic.striper import Striper
+from macropix.gateware.roic.symbol_sender import SymbolSender
 from macropix.gateware.wire import K_END, K_IDLE, K_START, LaneTest
 
 __all__ = ["PAIRS", "StripedSerializer"]
 
 #: idle pairs are counted modulo this, in the upper three bits of their data symbol
 PAIRS = 8
-
-
-class _State(enum.Enum):
-    COMMA = 0  # even symbol of the idle pair
-    NUMBER = 1  # odd symbol
-    SLICE = 2
-    END = 3
 
 
 class StripedSerializer(wiring.Component):
@@ -65,22 +57,23 @@ class StripedSerializer(wiring.Component):
         m = Module()
         m.submodules.striper = self._striper = Striper(self.lanes)
         wiring.connect(m, wiring.flipped(self.i), self._striper.i)
-        tick = Signal()
-        bytes_, ks, test = self._choose(m, tick)
-        self._send(m, tick, bytes_, ks, test)
+        m.submodules.sender = sender = SymbolSender(self.lanes, self.bits)
+        bytes_, ks, test = self._choose(m, sender.tick)
+        m.d.comb += [byte.eq(chosen) for byte, chosen in zip(sender.byte, bytes_, strict=True)]
+        m.d.comb += [sender.k.eq(ks), sender.test.eq(test), self.lane.eq(sender.lane)]
         return m
 
     def _choose(self, m: Module, tick):
         """Choose a symbol for each lane each tick: its byte, whether it is a control symbol, and the test that stands instead of all."""
         column = self._striper.o
-        state = Signal(_State)
+        state = Signal(State)
         pairs = Signal(range(IDLE_SYMBOLS // 2 + 1))  # idle pairs since the last slice or test
         number = Signal(range(PAIRS))
         quiet = Signal(range(QUIET_SYMBOLS + 1), init=QUIET_SYMBOLS)  # symbols since the last slice
         bytes_, ks, test = [Signal(8, name=f"byte_{n}") for n in range(self.lanes)], Signal(self.lanes), Signal(LaneTest)
         enough = pairs == IDLE_SYMBOLS // 2
         m.d.comb += [
-            column.ready.eq(tick & (state == _State.SLICE)),
+            column.ready.eq(tick & (state == State.SLICE)),
             self.idle.eq(~self.i.valid & self._striper.empty & (quiet == QUIET_SYMBOLS)),
         ]
 
@@ -90,46 +83,21 @@ class StripedSerializer(wiring.Component):
         with m.If(tick):
             m.d.sync += [*control(K_IDLE), quiet.eq(Mux(quiet == QUIET_SYMBOLS, quiet, quiet + 1))]
             with m.Switch(state):
-                with m.Case(_State.COMMA):
-                    m.d.sync += [test.eq(self.test), state.eq(_State.NUMBER)]
+                with m.Case(State.COMMA):
+                    m.d.sync += [test.eq(self.test), state.eq(State.NUMBER)]
                     with m.If(column.valid & enough & (self.test == LaneTest.OFF)):
-                        m.d.sync += [*control(K_START), state.eq(_State.SLICE)]
-                with m.Case(_State.NUMBER):
+                        m.d.sync += [*control(K_START), state.eq(State.SLICE)]
+                with m.Case(State.NUMBER):
                     m.d.sync += [*(byte.eq(n | number << 5) for n, byte in enumerate(bytes_)), ks.eq(0), number.eq(number + 1)]
-                    m.d.sync += [pairs.eq(Mux(test == LaneTest.OFF, Mux(enough, pairs, pairs + 1), 0)), state.eq(_State.COMMA)]
-                with m.Case(_State.SLICE):
+                    m.d.sync += [pairs.eq(Mux(test == LaneTest.OFF, Mux(enough, pairs, pairs + 1), 0)), state.eq(State.COMMA)]
+                with m.Case(State.SLICE):
                     m.d.sync += [quiet.eq(0), pairs.eq(0)]
                     with m.If(column.valid):
                         some = column.payload.some
                         m.d.sync += [byte.eq(Mux(some[n], column.payload.data[n], K_IDLE)) for n, byte in enumerate(bytes_)]
                         m.d.sync += ks.eq(~some)
                         with m.If(column.payload.last):
-                            m.d.sync += state.eq(_State.END)
-                with m.Case(_State.END):
-                    m.d.sync += [*control(K_END), quiet.eq(0), state.eq(_State.COMMA)]
+                            m.d.sync += state.eq(State.END)
+                with m.Case(State.END):
+                    m.d.sync += [*control(K_END), quiet.eq(0), state.eq(State.COMMA)]
         return bytes_, ks, test
-
-    def _send(self, m: Module, tick, bytes_, ks, test):
-        """Code what was chosen and send its bits; drives ``tick`` in the last clock of each symbol."""
-        m.submodules.prbs = prbs = Prbs7()
-        fixed, random = test == LaneTest.FIXED, test == LaneTest.PRBS7
-        bits, bits_instead = Signal(SYMBOL_BITS), Signal()
-        m.d.comb += prbs.enable.eq(tick & random)
-        with m.If(tick):
-            m.d.sync += [bits.eq(prbs.o), bits_instead.eq(random)]
-        symbols = []
-        for n, byte in enumerate(bytes_):
-            m.submodules[f"encoder_{n}"] = encoder = Encoder8b10b()
-            m.d.comb += [
-                encoder.byte.eq(Mux(fixed, FIXED_BYTE, byte)),
-                encoder.k.eq(ks[n] & ~fixed),
-                encoder.enable.eq(tick),
-            ]
-            symbols.append(Mux(bits_instead, bits, encoder.symbol))
-        clocks = SYMBOL_BITS // self.bits
-        if clocks == 1:
-            m.d.comb += [tick.eq(1), self.lane.eq(Cat(symbols))]
-        else:
-            count = Signal(range(clocks))
-            m.d.comb += [tick.eq(count == clocks - 1), self.lane.eq(Cat(symbol.word_select(count, self.bits) for symbol in symbols))]
-            m.d.sync += count.eq(Mux(tick, 0, count + 1))

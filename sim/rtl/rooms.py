@@ -26,12 +26,12 @@ ROOMS = {
         "readout.sequencer",
     ],
     "link": ["tx_fifo", "readout.uplink", "readout.fifo"],
-    "rare": ["die.chain.noise", "die.chain.pattern", "die.chain.scene.prbs", "die.chain.tap", "die.serializer.prbs"],
+    "rare": ["die.chain.noise", "die.chain.pattern", "die.chain.scene.prbs", "die.chain.tap", "die.serializer.sender.prbs"],
     "expose": ["die.chain"],
     "meter": ["die.encoder.meter", "die.encoder.choice"],
     "code": ["die.encoder.sweep", "die.encoder.coder", "die.encoder.packer", "die.encoder.framer", "die.encoder.header"],
     "encode": ["die.encoder"],
-    "symbols": ["readout.deserializer.decoder", "readout.deserializer.receiver"],
+    "symbols": ["readout.deserializer.symbols.decoder", "readout.deserializer.receiver"],
 }  # fmt: skip
 
 
@@ -134,8 +134,8 @@ class Sleeping(wiring.Component):
         yield "code", code
         yield "encode", meter | code | pixels.reserve | encoder.clear
         symbols = Const(1)
-        if _find(top, "readout.deserializer.decoder") is not None:
-            decoder, receiver = part("readout.deserializer.decoder"), part("readout.deserializer.receiver")
+        if _find(top, "readout.deserializer.symbols.decoder") is not None:
+            decoder, receiver = part("readout.deserializer.symbols.decoder"), part("readout.deserializer.receiver")
             symbols = hold("symbols", decoder.valid | decoder.o_valid | receiver.o.valid | receiver.o.end, 1)
         yield "symbols", symbols
 

@@ -10,7 +10,8 @@ from amaranth.sim import Simulator
 
 from macropix.gateware.config import Config
 from macropix.gateware.fpga.aligner import Aligner
-from macropix.gateware.fpga.deserializer import LOCK_ERRORS, MAX_BYTES, Deserializer
+from macropix.gateware.fpga.deserializer import MAX_BYTES, Deserializer
+from macropix.gateware.fpga.symbols import LOCK_ERRORS
 from macropix.gateware.roic.serializer import Serializer
 from macropix.gateware.wire import K_END, K_IDLE, K_START
 from macropix.sim.golden import lane

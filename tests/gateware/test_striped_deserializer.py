@@ -11,9 +11,9 @@ import pytest
 from amaranth.sim import Simulator
 
 from macropix.gateware.config import Config
-from macropix.gateware.fpga.deserializer import LOCK_ERRORS
 from macropix.gateware.fpga.deskew import SKEW_SYMBOLS
 from macropix.gateware.fpga.striped_deserializer import StripedDeserializer
+from macropix.gateware.fpga.symbols import LOCK_ERRORS
 from macropix.gateware.roic.striped_serializer import StripedSerializer
 from macropix.gateware.wire import K_END, K_IDLE
 from macropix.sim.golden import lane
