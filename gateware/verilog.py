@@ -13,7 +13,19 @@ from amaranth.lib.wiring import In
 from macropix.gateware.config import Config
 from macropix.gateware.top import Top
 
-__all__ = ["to_verilog"]
+__all__ = ["hand_through", "to_verilog"]
+
+
+def hand_through(m: Module, outer: wiring.Component, inner: wiring.Component) -> None:
+    """Join each port of `inner` to that of the same name of `outer`, which stands around it."""
+    for name, member in inner.signature.members.items():
+        outside, inside = getattr(outer, name), getattr(inner, name)
+        if member.is_signature and member.flow is In:
+            wiring.connect(m, wiring.flipped(outside), inside)
+        elif member.is_signature:
+            wiring.connect(m, inside, wiring.flipped(outside))
+        else:
+            m.d.comb += inside.eq(outside) if member.flow is In else outside.eq(inside)
 
 
 class _WithoutReset(wiring.Component):
@@ -26,16 +38,9 @@ class _WithoutReset(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.domains.sync = sync = ClockDomain(reset_less=True)
-        m.submodules.device = device = self._component
+        m.submodules.device = self._component
         m.d.comb += sync.clk.eq(self.clk)
-        for name, member in device.signature.members.items():
-            outer, inner = getattr(self, name), getattr(device, name)
-            if member.is_signature and member.flow is In:
-                wiring.connect(m, wiring.flipped(outer), inner)
-            elif member.is_signature:
-                wiring.connect(m, inner, wiring.flipped(outer))
-            else:
-                m.d.comb += inner.eq(outer) if member.flow is In else outer.eq(inner)
+        hand_through(m, self, self._component)
         return m
 
 

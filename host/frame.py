@@ -9,8 +9,11 @@ import numpy as np
 from macropix.gateware.wire import Saturation, Tap
 from macropix.host.settings import Settings
 
-__all__ = ["Frame"]
+__all__ = ["SATURATED", "TAPS", "Frame"]
 
+#: members by their value: to make one anew for each frame takes longer than the frame
+TAPS = {int(tap.value): tap for tap in Tap}
+SATURATED = {value: Saturation(value) for value in range(16)}
 #: a frame smaller than this is enlarged in a notebook
 _PICTURE_SIDE = 280
 

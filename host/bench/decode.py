@@ -18,7 +18,8 @@ import numpy as np
 from macropix.host.bench import clock, peers
 from macropix.host.bench.recorded import Recorded, record
 from macropix.host.bench.scenes import SHARES, steps
-from macropix.host.decode.stack import Stack, StackDecoder
+from macropix.host.decode.stack import Stack
+from macropix.host.decode.stack_decoder import StackDecoder
 from macropix.host.errors import MismatchError
 
 __all__ = ["ARRAYS", "decode_cases", "growth"]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """``macropix bench``: speed and size, measured here and now, beside what others give."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,11 +34,7 @@ def decode(seed: Seed = 1, json_output: Json = False) -> int:
 
     with progress(json_output) as show:
         result = run.decode(seed=seed, progress=show)
-    if json_output:
-        emit(result)
-    else:
-        _decode(result)
-    return 0
+    return _tell(result, json_output, _decode)
 
 
 @app.command(epilog=EXAMPLES)
@@ -46,11 +43,7 @@ def golden(seed: Seed = 1, json_output: Json = False) -> int:
     from macropix.host.bench import run
 
     result = run.golden(seed=seed)
-    if json_output:
-        emit(result)
-    else:
-        _golden(result)
-    return 0
+    return _tell(result, json_output, _golden)
 
 
 @app.command(epilog=EXAMPLES)
@@ -60,11 +53,7 @@ def stream(seed: Seed = 1, images: Images = None, json_output: Json = False) -> 
 
     with progress(json_output) as show:
         result = run.stream(seed=seed, images=images, progress=show)
-    if json_output:
-        emit(result)
-    else:
-        _stream(result)
-    return 0
+    return _tell(result, json_output, _stream)
 
 
 @app.command(epilog=EXAMPLES)
@@ -73,11 +62,7 @@ def rtl(url: Url = "rtl://", frames: Frames = 1000, seed: Seed = 1, json_output:
     from macropix.host.bench import run
 
     result = run.rtl(url=url, frames=frames, seed=seed)
-    if json_output:
-        emit(result)
-    else:
-        _rtl(result)
-    return 0
+    return _tell(result, json_output, _rtl)
 
 
 @app.command(name="all", epilog=EXAMPLES)
@@ -88,11 +73,12 @@ def everything(url: Url = "rtl://", frames: Frames = 1000, images: Images = None
     with progress(json_output) as show:
         result = {"decode": run.decode(seed=seed, progress=show), "golden": run.golden(seed=seed)}
         result |= {"stream": run.stream(seed=seed, images=images, progress=show), "rtl": run.rtl(url=url, frames=frames, seed=seed)}
-    if json_output:
-        emit(result)
-    else:
-        for name, show_one in (("decode", _decode), ("golden", _golden), ("stream", _stream), ("rtl", _rtl)):
-            show_one(result[name])
+    return _tell(result, json_output, _all)
+
+
+def _tell(result: dict[str, Any], as_json: bool, show: Callable[[dict[str, Any]], None]) -> int:
+    """The result as one JSON object, or as `show` prints it; the exit status."""
+    emit(result) if as_json else show(result)
     return 0
 
 
@@ -151,6 +137,11 @@ def _rtl(result: dict[str, Any]) -> None:
     if result["cocotb_clocks_per_s"]:
         print(f"cocotb with a step of Python a clock: {result['cocotb_clocks_per_s']:,} clocks/s, {result['ratio']:g} times slower")
     _surroundings(result)
+
+
+def _all(result: dict[str, Any]) -> None:
+    for name, show in (("decode", _decode), ("golden", _golden), ("stream", _stream), ("rtl", _rtl)):
+        show(result[name])
 
 
 def _surroundings(result: dict[str, Any]) -> None:

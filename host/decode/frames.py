@@ -8,20 +8,17 @@ Packet ─► epoch? ─► number? ─► tag? ─► pixels ─► in sequence
 
 import numpy as np
 
-from macropix.gateware.wire import SLICE_PIXELS, Mode, Saturation, Tap
+from macropix.gateware.wire import SLICE_PIXELS, Mode
 from macropix.host.decode.bytes import Packet
 from macropix.host.decode.errors import DecodeError
 from macropix.host.decode.slices import SlicePixels, decode_slice
 from macropix.host.decode.statistics import FrameStatistics
-from macropix.host.frame import Frame
+from macropix.host.frame import SATURATED, TAPS, Frame
 from macropix.host.geometry import Geometry
 from macropix.host.settings import Settings
 
 __all__ = ["FrameAssembler"]
 
-#: members by their value: to make one anew for each frame takes longer than the frame
-_TAPS = {tap.value: tap for tap in Tap}
-_SATURATED = {value: Saturation(value) for value in range(16)}
 _NUMBERS = 1 << 16
 _TIMES = 1 << 32
 
@@ -193,11 +190,11 @@ class FrameAssembler:
             value=frame.slices[0].value if len(frame.slices) == 1 else np.concatenate([one.value for one in frame.slices]),
             shot=self._shot,
             kernel=head.kernel,
-            tap=_TAPS[head.tap],
+            tap=TAPS[head.tap],
             time=self._time,
             tag=head.tag,
             epoch=head.epoch,
-            saturated=_SATURATED[frame.saturated],
+            saturated=SATURATED[frame.saturated],
             slices=len(frame.slices),
             wire_bytes=frame.wire_bytes,
             masked_index=_join([one.masked for one in frame.slices], frame.starts),

@@ -14,6 +14,7 @@ from amaranth.lib.wiring import In, Out
 
 from macropix.gateware.config import Config, SceneForm
 from macropix.gateware.top import Top
+from macropix.gateware.verilog import hand_through
 from macropix.gateware.wire import Scene
 from macropix.sim.rtl.rewrite import both_edges, clocked, repetitions
 
@@ -75,14 +76,7 @@ class Sleeping(wiring.Component):
                     moved.origins = part.origins
                     siblings[place] = (moved, *siblings[place][1:])
         m.submodules.device = fragment
-        for name, member in self._top.signature.members.items():
-            outer, inner = getattr(self, name), getattr(self._top, name)
-            if member.is_signature and member.flow is In:
-                wiring.connect(m, wiring.flipped(outer), inner)
-            elif member.is_signature:
-                wiring.connect(m, inner, wiring.flipped(outer))
-            else:
-                m.d.comb += inner.eq(outer) if member.flow is In else outer.eq(inner)
+        hand_through(m, self, self._top)
         awake = dict(self._awake(m, fragment))
         m.d.comb += self.awake.eq(Cat(awake[room] for room in ROOMS))
         return m

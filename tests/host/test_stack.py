@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from macropix.gateware.wire import Kind, Mode, Positions, Read, Tap, ThresholdMode, Values
-from macropix.host.decode import stack as stacks
+from macropix.host.decode import stack_decoder as stacks
 from macropix.host.decode.bytes import PacketDecoder
 from macropix.host.decode.frames import FrameAssembler
-from macropix.host.decode.stack import StackDecoder
+from macropix.host.decode.stack_decoder import StackDecoder
 from macropix.host.errors import UserError
 from macropix.host.geometry import Geometry
 from macropix.host.settings import FRAME_REGISTERS, Settings

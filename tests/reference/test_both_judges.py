@@ -20,7 +20,7 @@ from macropix.host.command import unpack_reply
 from macropix.host.decode import frames, slices
 from macropix.host.decode.bytes import PacketDecoder
 from macropix.host.decode.frames import FrameAssembler
-from macropix.host.decode.stack import StackDecoder
+from macropix.host.decode.stack_decoder import StackDecoder
 from macropix.host.frame import Frame
 from macropix.host.geometry import Geometry
 from macropix.host.settings import Settings
