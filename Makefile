@@ -42,7 +42,7 @@ $(VENV)/.with-sim: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.with-test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing macropix with everything the tests need into $(VENV) (once)"
-	@$(INSTALL) --editable '.[sim,fpga,test]'
+	@$(INSTALL) --editable '.[sim,fpga,test,bench]'
 	@touch $@ $(VENV)/.with-sim
 
 ## newest versions of everything, into constraints.txt

